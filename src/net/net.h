@@ -1,0 +1,179 @@
+/*
+ * net/net.h: listeners, epoll workers, connections and their filters, timers and job threads.
+ *
+ * One epoll set and N workers. Every connection is armed EPOLLONESHOT: the worker that wakes owns
+ * it until it re-arms it, so a session needs no lock and its code reads straight down.
+ *
+ *                       bytes, drained, poke, job done, timeout
+ *        .------------------------------------------------------.
+ *        v                                                      |
+ *   [owned by a worker] -- session->run() until it returns --> [armed]  STEP_NEED  (input)
+ *        |                 STEP_NEED/MORE/WAIT                 [armed]  STEP_MORE  (output drained)
+ *        |                                                     [parked] STEP_WAIT  (conn_wake only)
+ *        '-- STEP_CLOSE, or the peer is gone --> flush --> session->close() --> freed
+ *
+ * Session  a protocol gives a `struct session_type` to its listener. run() is called by the owning
+ *          worker with what happened since the last call; it consumes input from conn_input,
+ *          appends output to conn_output, and says what it waits for.
+ * Output   is sent when run() returns anything but STEP_DONE, or when it has passed
+ *          CONN_OUTPUT_HIGH. Before bytes leave, session->before_send (may be NULL) is called: it
+ *          waits until what the reply rests on is durable; on error the connection is closed.
+ * Memory   a connection that waits for input with empty buffers holds no buffer.
+ * Threads  conn_poke and conn_wake from any thread; all else by the owning worker.
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/buf.h"
+#include "base/own.h"
+
+struct net;      /* the whole: epoll set, workers, timers, jobs */
+struct conn;     /* one connection */
+struct tls;      /* certificates and TLS settings, shared by listeners */
+
+enum step {
+	STEP_DONE,  /* made progress; call run() again at once */
+	STEP_NEED,  /* needs more input; also woken by conn_poke */
+	STEP_MORE,  /* has more to say when the output has drained; not woken by input */
+	STEP_WAIT,  /* parked, not armed: woken by conn_wake (a job's end) or shutdown of the process */
+	STEP_TLS,   /* send the output, throw away input that was already read, start TLS as server,
+	               then run() again with WHY_TLS */
+	STEP_CLOSE  /* send the output, then close */
+};
+
+/* Why run() is called; a set of bits. */
+enum why {
+	WHY_OPEN = 1,      /* first call: greet */
+	WHY_INPUT = 2,     /* input may have come */
+	WHY_DRAINED = 4,   /* output is sent; after STEP_MORE */
+	WHY_POKE = 8,      /* conn_poke was called */
+	WHY_WAKE = 16,     /* conn_wake was called; after STEP_WAIT */
+	WHY_TIMEOUT = 32,  /* the deadline passed: say so and return STEP_CLOSE (or set a new one) */
+	WHY_SHUTDOWN = 64, /* the server stops: say so at a command's end and return STEP_CLOSE */
+	WHY_TLS = 128,     /* TLS is on */
+	WHY_EOF = 256      /* the peer sent its last byte; input may still hold commands */
+};
+
+enum {
+	CONN_OUTPUT_HIGH = 256 << 10, /* producers stop here and return STEP_MORE */
+	CONN_OUTPUT_MAX = 64 << 20    /* the buffer's own limit: a reply over it closes the connection */
+};
+
+struct session_type {
+	const char *name; /* "imap": for logs */
+	/* Makes the session. `server` is the listener's. 0, or an error: the connection is closed. */
+	int       (*open)(void *server, struct conn *, void **ret_session);
+	enum step (*run)(void *session, unsigned why);
+	int       (*before_send)(void *session); /* or NULL */
+	void      (*close)(void *session);       /* frees it; the connection is still readable */
+};
+
+/* --- the whole --- */
+
+struct net_options {
+	int      workers;               /* 0: 4 x cores, at least 16 */
+	int      job_threads;           /* 0: as many as cores, at least 2 */
+	int      jobs_max;              /* waiting jobs; 0: 4096 */
+	int      conns_max;             /* in total; 0: 50000 */
+	int      conns_per_address_max; /* 0: 1000; loopback is not limited */
+	int64_t  shutdown_grace_ms;     /* 0: 10 s */
+};
+
+int  net_new(const struct net_options *, struct net **ret);
+int  net_start(struct net *); /* starts the threads */
+/* Stops accepting, gives each session WHY_SHUTDOWN at its next command boundary, waits for commands
+ * in flight up to the grace time, closes the rest, ends the threads. */
+void net_stop(struct net *);
+void net_drop(struct net *);
+OWN_DEFINE(net)
+
+/* --- listeners --- */
+
+enum listen_flags {
+	LISTEN_TLS = 1,       /* TLS from the first byte */
+	LISTEN_STARTTLS = 2,  /* STEP_TLS is possible: conn_can_tls */
+	LISTEN_PROXY = 4      /* a PROXY protocol v2 header comes first; from anyone: firewall it */
+};
+
+struct listen_options {
+	const char                *name;    /* "imaps" */
+	struct str                 address; /* "127.0.0.1:993", "[::1]:143", or "unix:/path" */
+	unsigned                   flags;
+	const struct session_type *type;
+	void                      *server;  /* given to type->open */
+	struct tls                *tls;     /* borrowed; NULL without TLS */
+};
+
+/* Opens a listener; before or after net_start. *ret_port (or NULL) gets the port in use, for ":0". */
+int net_listen(struct net *, const struct listen_options *, int *ret_port);
+/* Makes a connected stream socket (such as one end of a socketpair) a connection; takes the fd. */
+int net_adopt(struct net *, int fd, const struct session_type *, void *server);
+/* Number of open connections. */
+size_t net_conns(struct net *);
+
+/* --- TLS --- */
+
+/* Loads a certificate chain and key (PEM). More pairs serve other names by SNI; the first is the
+ * default. TLS 1.2 and later, session tickets. */
+struct tls_pair {
+	const char *cert_path;
+	const char *key_path;
+};
+int  tls_new(const struct tls_pair *, size_t n, struct buf *detail, struct tls **ret);
+/* Loads the files again; on error the old ones stay in use. */
+int  tls_reload(struct tls *, struct buf *detail);
+/* True when a file's mtime or inode is not that of the loaded one. */
+bool tls_changed(struct tls *);
+void tls_drop(struct tls *);
+OWN_DEFINE(tls)
+
+/* --- one connection, for its session --- */
+
+/* Bytes that came and are not consumed yet. The slice is valid until the next conn_consume or the
+ * end of run(). */
+struct str  conn_input(struct conn *);
+void        conn_consume(struct conn *, size_t n);
+/* How much input may wait at once: a session with a big token raises it. 64 KiB at first. */
+void        conn_input_max(struct conn *, size_t bytes);
+struct buf *conn_output(struct conn *);
+bool        conn_output_full(struct conn *); /* at CONN_OUTPUT_HIGH */
+
+bool        conn_is_tls(struct conn *);
+bool        conn_can_tls(struct conn *);
+/* Both ends are the same host: loopback, or peer address == local address. RFC-less, as Dovecot. */
+bool        conn_is_local(struct conn *);
+uint64_t    conn_id(struct conn *);              /* for logs, never used again in this process */
+struct str  conn_peer(struct conn *);            /* "192.0.2.1", "::1", "unix" */
+int         conn_peer_port(struct conn *);
+struct str  conn_local(struct conn *);
+const char *conn_listener(struct conn *);        /* "imaps" */
+struct str  conn_tls_version(struct conn *);     /* "TLSv1.3", or empty */
+struct str  conn_tls_cipher(struct conn *);
+
+/* run() gets WHY_TIMEOUT when this time has passed with nothing received or sent; ms from now, 0:
+ * never. Set again after each command, or only when the state changes. Checked every 200 ms. */
+void conn_timeout(struct conn *, int64_t idle_ms);
+/* While parked: wake up by itself after ms (a delay after a wrong password). */
+void conn_wake_after(struct conn *, int64_t ms);
+
+/* A session between commands says true: it can be closed by shutdown at once. */
+void conn_at_boundary(struct conn *, bool);
+
+/* From any thread, as long as the session is known to be open (the caller holds the watch lock, or
+ * the session is parked for this very job). Never lost: a running session is run again. */
+void conn_poke(struct conn *);
+void conn_wake(struct conn *);
+
+/* --- jobs: what may take long runs on a bounded pool --- */
+
+/* Runs fn(arg) on a job thread. E_BUSY when the queue is full. A session that parks for it returns
+ * STEP_WAIT, and fn ends with conn_wake; the session stays open until then. */
+int net_job(struct net *, void (*fn)(void *arg), void *arg);
+struct net *conn_net(struct conn *);
+/* Runs fn(arg) on a job thread every `every_ms`, first after that time, until net_stop. */
+int net_every(struct net *, int64_t every_ms, void (*fn)(void *arg), void *arg);
+
+#endif
