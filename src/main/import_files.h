@@ -1,0 +1,40 @@
+/*
+ * main/import_files.h: messages out of files: .eml, folders of them, mbox, Maildir.
+ *
+ * Kinds      a folder with cur/ and new/ is a Maildir, and its .Sub.Name folders (Maildir++) are
+ *            mailboxes too; any other folder is walked for files; a file that begins with "From "
+ *            is an mbox (mboxrd quoting); every other file is one message.
+ * Line ends  a file whose first line ends in CRLF is taken byte for byte. Else it has the line ends of
+ *            Unix, and each LF without CR becomes CRLF, as mail has them on the wire.
+ * Flags      of Maildir names (":2,FRS"), and of Status and X-Status fields in an mbox.
+ * Date       Maildir: the file's time; mbox: the "From " line; else the Date field, or the file's time.
+ * Memory     one message at a time.
+ * Source     https://cr.yp.to/proto/maildir.html, RFC 4155 (mbox)
+ */
+#ifndef MAIN_IMPORT_FILES_H
+#define MAIN_IMPORT_FILES_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+enum { IMPORT_MESSAGE_MAX = 1 << 30 };
+
+struct import_message {
+	struct str bytes;   /* as it goes to the store; valid during the call */
+	struct str mailbox; /* of a Maildir++ folder, or empty: the one that was asked for */
+	int64_t    date_ms; /* 0: unknown */
+	bool       seen, answered, flagged, deleted, draft;
+};
+
+struct import {
+	/* 0, or an exit code that stops the walk. */
+	int   (*take)(void *arg, const char *path, const struct import_message *);
+	/* A file that cannot be read; the walk goes on. */
+	void  (*problem)(void *arg, const char *path, const char *what);
+	void *arg;
+};
+
+/* Walks one path. 0, or what take returned. */
+int import_path(const struct import *, const char *path);
+
+#endif

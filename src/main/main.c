@@ -1,0 +1,59 @@
+/* The command table. */
+#include "base/mem.h"
+#include "main/commands.h"
+
+enum { ARENA_MAX = 1 << 30, ANY = -1 };
+
+static const struct command COMMANDS[] = {
+	/* group, name, words from, to, options, run, usage, help */
+	{ "serve", NULL, 0, 0, OPT_LISTEN, cmd_serve,
+	    "serve [--listen NAME=ADDR:PORT]...",
+	    "run the server; with --listen only those listeners" },
+	{ "config", "check", 0, 0, OPT_LISTEN, cmd_config_check,
+	    "config check", "read the configuration and say what is wrong" },
+	{ "config", "show", 0, 0, OPT_LISTEN, cmd_config_show,
+	    "config show", "print the configuration in force" },
+	{ "domain", "add", 1, 1, 0, cmd_domain, "domain add NAME", "take mail for a domain" },
+	{ "domain", "list", 0, 0, 0, cmd_domain_list, "domain list", "print all domains" },
+	{ "domain", "remove", 1, 1, 0, cmd_domain, "domain remove NAME",
+	    "take no more mail for a domain; its accounts and aliases must be gone" },
+	{ "account", "add", 1, ANY, OPT_GENERATE | OPT_HASH, cmd_account_add,
+	    "account add [--generate | --password-hash HASH] ADDRESS...",
+	    "make accounts; one password serves all" },
+	{ "account", "list", 0, 0, 0, cmd_account_list, "account list", "print all accounts" },
+	{ "account", "show", 1, ANY, 0, cmd_account_show, "account show ADDRESS...",
+	    "print quota, use and mailboxes" },
+	{ "account", "password", 1, ANY, OPT_GENERATE | OPT_HASH, cmd_account_password,
+	    "account password [--generate | --password-hash HASH] ADDRESS...",
+	    "set a new password" },
+	{ "account", "disable", 1, ANY, 0, cmd_account_change, "account disable ADDRESS...",
+	    "no login and no new mail; the mail is kept" },
+	{ "account", "enable", 1, ANY, 0, cmd_account_change, "account enable ADDRESS...",
+	    "undo disable" },
+	{ "account", "remove", 1, ANY, 0, cmd_account_change, "account remove ADDRESS...",
+	    "delete accounts with all their mail" },
+	{ "alias", "add", 2, ANY, 0, cmd_alias_add, "alias add ADDRESS TARGET...",
+	    "send mail for ADDRESS to the targets; @DOMAIN catches all" },
+	{ "alias", "list", 0, 0, 0, cmd_alias_list, "alias list", "print all aliases" },
+	{ "alias", "remove", 1, ANY, 0, cmd_alias_remove, "alias remove ADDRESS [TARGET...]",
+	    "remove targets, or the whole alias" },
+	{ "import", NULL, 1, ANY, OPT_ACCOUNT | OPT_MAILBOX, cmd_import,
+	    "import --account ADDRESS [--mailbox NAME] PATH...",
+	    "take in .eml files, folders of them, mbox files and Maildirs" },
+	{ "export", NULL, 1, 1, OPT_ACCOUNT | OPT_MAILBOX | OPT_FORMAT, cmd_export,
+	    "export --account ADDRESS [--mailbox NAME] --format mbox|maildir|eml OUT",
+	    "write mail out; OUT is a new file (mbox of one mailbox) or folder" },
+};
+
+int
+main(int argc, char **argv)
+{
+	OWN_ARENA struct arena arena = ARENA_INIT(ARENA_MAX);
+	struct options         options;
+	const struct command  *command;
+	int r = options_parse(argc, argv, COMMANDS, ARRAY_LEN(COMMANDS), &arena, &options, &command);
+
+	if (r != EXIT_OK || command == NULL)
+		return r;
+	return command->run(command, &options, &arena);
+}

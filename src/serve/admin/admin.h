@@ -1,0 +1,27 @@
+/*
+ * serve/admin/admin.h: the control socket: what the command line asks of the store and the directory.
+ *
+ * Wire     one JSON object a line asks, one answers: {"op": NAME, ...} gives {"ok": true, ...} or
+ *          {"ok": false, "error": NAME of error.def, "text": ..., "about": ...}. Requests may be
+ *          pipelined; answers come in order.
+ *          "append" is followed by "size" raw bytes; "export" answers one object with "size" and
+ *          that many raw bytes for each message, then the closing {"ok": ...}.
+ * Access   a unix socket of mode 0600, or a socketpair within the process: whoever can open it is
+ *          the operator.
+ * Ops      the table in admin_ops.c.
+ * Durable  an answer leaves when what it says is on disk.
+ */
+#ifndef SERVE_ADMIN_ADMIN_H
+#define SERVE_ADMIN_ADMIN_H
+
+#include "serve/server.h"
+
+/* The listener's `server` is a struct server. */
+extern const struct session_type ADMIN_SESSION;
+
+enum { ADMIN_LINE_MAX = 1 << 20 };
+
+/* For json_dump_callback: `to` is a struct buf. */
+int admin_put_json(const char *bytes, size_t n, void *to);
+
+#endif

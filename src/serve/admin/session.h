@@ -1,0 +1,75 @@
+/*
+ * serve/admin/session.h: one control connection, for the files of this folder.
+ *
+ *   [line] --request--> run op on a job thread --woken--> answer --> [line]
+ *   [line] --"append"--> [body] --all bytes--> answer --> [line]
+ *   [line] --"export"--> [export] --each message--> ... --> answer --> [line]
+ */
+#ifndef SERVE_ADMIN_SESSION_H
+#define SERVE_ADMIN_SESSION_H
+
+#include <jansson.h>
+
+#include "serve/admin/admin.h"
+
+enum admin_state { ADMIN_LINE, ADMIN_JOB, ADMIN_BODY, ADMIN_EXPORT };
+
+/* Where a message of "append" goes. */
+struct admin_append {
+	struct account       *account;
+	mailbox_id            mailbox;
+	struct ingest        *ingest;
+	struct append_options options;
+	uint64_t              left; /* bytes still to come */
+	int                   err;  /* the bytes are read to their end all the same */
+};
+
+/* Where an "export" is. */
+struct admin_export {
+	struct account      *account;
+	struct mailbox_info *mailboxes; /* in the session's arena */
+	size_t               n_mailboxes, at;
+	uint32_t             next_uid;
+	struct message       message; /* being sent when sent < message.size */
+	uint64_t             sent;
+};
+
+struct admin {
+	struct server      *server;
+	struct conn        *conn;
+	enum admin_state    state;
+	struct arena        arena; /* of one request */
+	json_t             *request, *reply;
+	const struct admin_op *op;
+	int                 err;   /* of the op */
+	struct str          about; /* which address or name failed */
+	kv_ticket           ticket;
+	struct admin_append append;
+	struct admin_export export;
+};
+
+/* One row an operation. `run` may block: it runs on a job thread. */
+struct admin_op {
+	const char *name;
+	int       (*run)(struct admin *);
+};
+extern const struct admin_op ADMIN_OPS[];
+extern const size_t          ADMIN_N_OPS;
+
+/* A text of the request; E_SYNTAX with `about` when it is missing. */
+int admin_text(struct admin *, const char *key, struct str *ret);
+/* Notes what the error is about, and returns it. */
+int admin_fail(struct admin *, int err, struct str about);
+/* Opens the account of an address. */
+int admin_account(struct admin *, struct str address, struct account **ret);
+/* Who did it, in the change log. */
+struct actor admin_actor(struct admin *);
+
+/* serve/admin/mail.c */
+int       admin_append_begin(struct admin *);
+enum step admin_append_take(struct admin *); /* STEP_DONE when all bytes came: err is set */
+int       admin_export_begin(struct admin *);
+enum step admin_export_more(struct admin *); /* STEP_DONE when all is sent: err is set */
+void      admin_mail_done(struct admin *);
+
+#endif
