@@ -103,6 +103,8 @@ take_name(struct smtp_header *h, struct str *left, const char **from)
 	if (n < look.n || n == room) {
 		decide(h, look, n, from);
 		*left = str_skip(*left, n);
+		if (h->dropping)
+			*from = left->p;
 		return;
 	}
 	flush(h, from, look.p);

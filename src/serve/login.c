@@ -81,11 +81,23 @@ keep_text(struct login *l, struct str user, struct str password)
 	return 0;
 }
 
+/* Gives the work to a job thread; the answer comes with the next wake-up. */
+static enum step
+check(struct login *l)
+{
+	l->woken_from = LOGIN_CHECKED;
+	if (net_job(conn_net(l->conn), check_job, l) == 0)
+		return STEP_WAIT;
+	l->err = E_AUTH_TEMP;
+	return finish(l);
+}
+
 enum step
 login_start(struct login *l, struct server *server, struct conn *c, struct str protocol,
     struct str user, struct str password)
 {
 	struct auth_try t;
+	int64_t         hold_ms;
 
 	*l = (struct login){ .server = server, .conn = c, .protocol = protocol };
 	l->err = keep_text(l, user, password);
@@ -95,22 +107,24 @@ login_start(struct login *l, struct server *server, struct conn *c, struct str p
 	l->err = auth_check_cached(server->auth, &t, &l->account);
 	if (l->err == 0)
 		return finish(l);
-	if (net_job(conn_net(c), check_job, l) < 0) {
-		l->err = E_AUTH_TEMP;
-		return finish(l);
-	}
+	hold_ms = auth_hold_ms(server->auth, &t);
+	if (hold_ms <= 0)
+		return check(l);
+	l->woken_from = LOGIN_HELD;
+	conn_wake_after(c, hold_ms);
 	return STEP_WAIT;
 }
 
 enum step
 login_woken(struct login *l)
 {
-	if (l->delay_ms > 0) {
-		conn_wake_after(l->conn, l->delay_ms);
-		l->delay_ms = 0;
-		return STEP_WAIT;
-	}
-	return finish(l);
+	if (l->woken_from == LOGIN_HELD)
+		return check(l);
+	if (l->woken_from == LOGIN_DELAYED || l->delay_ms <= 0)
+		return finish(l);
+	l->woken_from = LOGIN_DELAYED;
+	conn_wake_after(l->conn, l->delay_ms);
+	return STEP_WAIT;
 }
 
 int

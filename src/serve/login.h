@@ -3,7 +3,7 @@
  *
  *   step = login_start(&s->login, server, conn, STR("imap"), user, password);
  *   if (step == STEP_WAIT) return step;       // run() comes again with WHY_WAKE:
- *   step = login_woken(&s->login);            // STEP_WAIT (a delay is running) or STEP_DONE
+ *   step = login_woken(&s->login);            // STEP_WAIT (there is more to wait for) or STEP_DONE
  *   err = login_result(&s->login, &account);  // after STEP_DONE
  *
  * Owner    the session; login_done clears the password's copy. A session closes only when no login is
@@ -23,8 +23,9 @@ struct login {
 	struct str      protocol;
 	struct buf      text;     /* login name, then password */
 	size_t          login_n;
+	enum { LOGIN_HELD, LOGIN_CHECKED, LOGIN_DELAYED } woken_from;
 	int             err;
-	int64_t         delay_ms; /* still to wait */
+	int64_t         delay_ms; /* the answer has to wait so long */
 	uint64_t        account;
 };
 
