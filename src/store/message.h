@@ -42,6 +42,7 @@ struct message {
 	struct kv_blob_id blob;
 	uint64_t          size;        /* RFC822.SIZE */
 	uint64_t          header_n;    /* bytes of the header section; the body begins there */
+	uint32_t          blob_header_n; /* bytes kept as the blob's header: message_read alone cares */
 };
 
 /* What was found out at delivery; slices point into the iterator or the buf that was given. */

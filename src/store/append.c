@@ -1,0 +1,93 @@
+#include "base/clock.h"
+#include "base/error.h"
+#include "store/ingest.h"
+
+/* Room for the records of one message beside its bytes, so that the batch grows once. */
+enum { RECORDS_ROOM = 2048 };
+
+/* Keywords that the account does not have cannot be set. */
+void
+flags_clip(const struct account *a, struct flags *flags)
+{
+	unsigned n = atomic_load_explicit(&a->n_keywords, memory_order_relaxed);
+
+	flags->system &= FLAG_SYSTEM_ALL;
+	for (unsigned i = 0; i < ARRAY_LEN(flags->keywords); i++) {
+		if (n <= i * 64)
+			flags->keywords[i] = 0;
+		else if (n - i * 64 < 64)
+			flags->keywords[i] &= ((uint64_t)1 << (n - i * 64)) - 1;
+	}
+}
+
+static struct message
+message_of(const struct edit *e, const struct ingest *in, const struct append_options *opt)
+{
+	struct message m = {
+		.flags = opt->flags,
+		.internal_ms = opt->internal_ms != 0 ? opt->internal_ms : e->now_ms,
+		.internal_zone_min = opt->internal_zone_min,
+		.save_ms = e->now_ms,
+		.email = e->rec.next_email,
+		.blob = in->blob,
+		.size = in->size,
+		.header_n = in->header_n,
+		.blob_header_n = (uint32_t)in->header.n,
+	};
+
+	flags_clip(e->a, &m.flags);
+	return m;
+}
+
+static int
+append(struct edit *e, struct mailbox *box, struct ingest *in, const struct append_options *opt)
+{
+	struct edit_box *slot = edit_box(e, box);
+	struct message   m = message_of(e, in, opt);
+	int              r;
+
+	r = thread_join(e, &in->links, m.email, &m.thread);
+	if (r < 0)
+		return r;
+	e->rec.next_email++;
+	buf_room(&e->batch.ops,
+	    RECORDS_ROOM + in->facts.n + (in->written ? 0 : in->header.n + in->piece.n));
+	ingest_put(in, &e->batch);
+	kv_ref(&e->batch, &in->blob, e->a->id, m.email);
+	edit_message_add(e, slot, &m, buf_view(&in->facts));
+	edit_use_more(e, &m);
+	return edit_commit(e, EDIT_DURABLE);
+}
+
+int
+message_append(struct account *a, mailbox_id id, struct ingest *in,
+    const struct append_options *opt, const struct actor *actor, struct appended *ret)
+{
+	OWN_EDIT struct edit e = { 0 };
+	struct mailbox      *box;
+	int                  r;
+
+	ACCOUNT_SCOPE(a);
+	r = account_ready(a);
+	if (r == 0)
+		r = ingest_ready(in);
+	if (r == 0)
+		r = account_box(a, id, &box);
+	if (r == 0 && !opt->ignore_quota)
+		r = account_room(a, in->size, 1);
+	if (r < 0)
+		return r;
+	edit_begin(&e, a, actor);
+	r = append(&e, box, in, opt);
+	if (r < 0)
+		return r;
+	in->written = true;
+	*ret = (struct appended){
+		.uid = box->rec.uidnext - 1,
+		.uidvalidity = box->rec.uidvalidity,
+		.email = e.rec.next_email - 1,
+		.modseq = e.modseq,
+		.ticket = e.ticket,
+	};
+	return 0;
+}

@@ -1,0 +1,297 @@
+#include "store/edit.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/pack.h"
+
+const struct actor ACTOR_NOBODY = { .protocol = ACTOR_SYSTEM };
+
+void
+edit_begin(struct edit *e, struct account *a, const struct actor *actor)
+{
+	*e = (struct edit){ .a = a, .actor = actor, .now_ms = clock_real_ms(), .rec = a->rec };
+	e->modseq = atomic_load_explicit(&a->modseq, memory_order_relaxed) + 1 + a->gap;
+	kv_batch_init(&e->batch);
+	buf_init(&e->value, KV_VALUE_MAX);
+	buf_init(&e->log, KV_VALUE_MAX);
+}
+
+void
+edit_done(struct edit *e)
+{
+	for (size_t i = 0; i < e->n_boxes; i++)
+		index_delta_done(&e->boxes[i].delta);
+	kv_batch_done(&e->batch);
+	buf_done(&e->value);
+	buf_done(&e->log);
+}
+
+void
+edit_fail(struct edit *e, int err)
+{
+	if (err < 0 && e->err == 0)
+		e->err = err;
+}
+
+bool
+edit_is_full(const struct edit *e)
+{
+	return e->batch.ops.n >= EDIT_BYTES;
+}
+
+struct edit_box *
+edit_box(struct edit *e, struct mailbox *box)
+{
+	struct edit_box *slot;
+
+	for (size_t i = 0; i < e->n_boxes; i++)
+		if (e->boxes[i].box == box)
+			return &e->boxes[i];
+	slot = &e->boxes[e->n_boxes++];
+	*slot = (struct edit_box){ .box = box, .rec = box->rec };
+	return slot;
+}
+
+struct buf *
+edit_value(struct edit *e)
+{
+	buf_reset(&e->value);
+	return &e->value;
+}
+
+void
+edit_put(struct edit *e, const struct key *key)
+{
+	edit_fail(e, e->value.err);
+	kv_put(&e->batch, key_str(key), buf_view(&e->value));
+}
+
+void
+edit_del(struct edit *e, const struct key *key)
+{
+	kv_del(&e->batch, key_str(key));
+}
+
+void
+edit_put_mailbox(struct edit *e, mailbox_id id, const struct mailbox_record *rec)
+{
+	struct key key = key_mailbox(id);
+
+	mailbox_record_pack(rec, edit_value(e));
+	edit_put(e, &key);
+}
+
+uint32_t
+edit_uidvalidity(struct edit *e)
+{
+	uint32_t now_s = (uint32_t)(e->now_ms / 1000);
+	uint32_t next = e->rec.last_uidvalidity + 1;
+
+	e->rec.last_uidvalidity = now_s > next ? now_s : next;
+	return e->rec.last_uidvalidity;
+}
+
+/* --- the change log --- */
+
+static void
+flush_item(struct edit *e)
+{
+	if (e->last.kind != 0)
+		log_item_pack(&e->last, &e->log);
+	e->last = (struct change){ 0 };
+}
+
+void
+edit_log(struct edit *e, enum change_kind kind, mailbox_id mailbox, uint32_t uid)
+{
+	struct change *last = &e->last;
+
+	if (last->kind == kind && last->mailbox == mailbox && uid != 0 &&
+	    last->uid_hi != UINT32_MAX && uid == last->uid_hi + 1) {
+		last->uid_hi = uid;
+		return;
+	}
+	flush_item(e);
+	*last = (struct change){ .kind = kind, .mailbox = mailbox, .uid_lo = uid, .uid_hi = uid };
+}
+
+static void
+put_log(struct edit *e)
+{
+	struct key        key = key_log(e->modseq);
+	struct log_record rec = {
+		.when_ms = e->now_ms,
+		.protocol = e->actor->protocol,
+		.session = e->actor->session,
+		.peer = str_head(e->actor->peer, ACTOR_STRING_MAX),
+		.login = str_head(e->actor->login, ACTOR_STRING_MAX),
+	};
+
+	flush_item(e);
+	edit_fail(e, e->log.err);
+	if (e->log.n == 0)
+		return;
+	rec.items = buf_view(&e->log);
+	log_record_pack(&rec, edit_value(e));
+	edit_put(e, &key);
+}
+
+/* --- messages --- */
+
+/* Counts a message in (n = 1) or out (n = -1). */
+static void
+count(struct mailbox_record *rec, const struct message *m, unsigned state, int n)
+{
+	rec->messages += (uint32_t)n;
+	rec->size += n > 0 ? m->size : -m->size;
+	if ((state & IS_UNSEEN) != 0)
+		rec->unseen += (uint32_t)n;
+	if ((state & IS_DELETED) != 0)
+		rec->deleted += (uint32_t)n;
+	if (m->uid >= rec->recent_from)
+		rec->recent += (uint32_t)n;
+}
+
+static void
+note(struct edit *e, struct edit_box *slot, const struct message *m, unsigned before,
+    unsigned after)
+{
+	if (before != 0)
+		count(&slot->rec, m, before, -1);
+	if (after != 0)
+		count(&slot->rec, m, after, 1);
+	slot->rec.highest_modseq = e->modseq;
+	/* One that is read later sees this commit in kv. */
+	if (slot->box->index.loaded)
+		edit_fail(e, index_delta_put(&slot->delta, m->uid, before, after));
+}
+
+static void
+put_message(struct edit *e, const struct edit_box *slot, const struct message *m)
+{
+	struct key key = key_message(slot->box->id, m->uid);
+
+	message_record_pack(m, edit_value(e));
+	edit_put(e, &key);
+}
+
+static void
+put_place(struct edit *e, const struct edit_box *slot, const struct message *m)
+{
+	struct key          key = key_place(m->email);
+	struct place_record place = { .mailbox = slot->box->id, .uid = m->uid };
+
+	place_record_pack(&place, edit_value(e));
+	edit_put(e, &key);
+}
+
+void
+edit_message_add(struct edit *e, struct edit_box *slot, struct message *m, struct str facts)
+{
+	struct key key;
+
+	if (slot->rec.uidnext == UINT32_MAX) {
+		edit_fail(e, E_LIMIT);
+		return;
+	}
+	m->uid = slot->rec.uidnext++;
+	m->modseq = e->modseq;
+	key = key_facts(slot->box->id, m->uid);
+	put_message(e, slot, m);
+	kv_put(&e->batch, key_str(&key), facts);
+	put_place(e, slot, m);
+	note(e, slot, m, 0, flags_state(&m->flags));
+	edit_log(e, CHANGE_APPEND, slot->box->id, m->uid);
+}
+
+void
+edit_message_flags(struct edit *e, struct edit_box *slot, struct message *m,
+    const struct flags *flags)
+{
+	unsigned before = flags_state(&m->flags);
+
+	m->flags = *flags;
+	m->modseq = e->modseq;
+	put_message(e, slot, m);
+	note(e, slot, m, before, flags_state(flags));
+	edit_log(e, CHANGE_FLAGS, slot->box->id, m->uid);
+}
+
+void
+edit_message_remove(struct edit *e, struct edit_box *slot, const struct message *m)
+{
+	struct key message = key_message(slot->box->id, m->uid);
+	struct key facts = key_facts(slot->box->id, m->uid);
+
+	edit_del(e, &message);
+	edit_del(e, &facts);
+	note(e, slot, m, flags_state(&m->flags), 0);
+	edit_log(e, CHANGE_EXPUNGE, slot->box->id, m->uid);
+}
+
+void
+edit_use_more(struct edit *e, const struct message *m)
+{
+	e->rec.usage.storage += m->size;
+	e->rec.usage.count++;
+}
+
+void
+edit_use_less(struct edit *e, const struct message *m)
+{
+	e->rec.usage.storage -= m->size;
+	e->rec.usage.count--;
+}
+
+/* --- the commit --- */
+
+static void
+put_records(struct edit *e)
+{
+	struct key key = key_account();
+
+	for (size_t i = 0; i < e->n_boxes; i++)
+		edit_put_mailbox(e, e->boxes[i].box->id, &e->boxes[i].rec);
+	put_log(e);
+	account_record_pack(&e->rec, edit_value(e));
+	edit_put(e, &key);
+}
+
+static void
+apply(struct edit *e, enum edit_wait wait, kv_ticket ticket)
+{
+	struct account *a = e->a;
+
+	a->rec = e->rec;
+	a->gap = 0;
+	for (size_t i = 0; i < e->n_boxes; i++) {
+		e->boxes[i].box->rec = e->boxes[i].rec;
+		index_apply(&e->boxes[i].box->index, &e->boxes[i].delta);
+	}
+	e->ticket = ticket;
+	/* The ticket first: who sees the change waits for it. */
+	if (wait == EDIT_DURABLE)
+		atomic_store_explicit(&a->ticket, ticket, memory_order_release);
+	atomic_store_explicit(&a->modseq, e->modseq, memory_order_release);
+	account_notify(a);
+}
+
+int
+edit_commit(struct edit *e, enum edit_wait wait)
+{
+	struct account *a = e->a;
+	kv_ticket       ticket;
+	int             r;
+
+	put_records(e);
+	if (e->err < 0)
+		return e->err;
+	r = kv_commit(a->store->kv, account_part(a),
+	    atomic_load_explicit(&a->modseq, memory_order_relaxed), e->modseq, &e->batch, &ticket);
+	if (r == E_CONFLICT)
+		account_forget(a);
+	if (r < 0)
+		return r;
+	apply(e, wait, ticket);
+	return 0;
+}

@@ -1,0 +1,57 @@
+/*
+ * store/index.h: the UIDs of a mailbox in memory: all, the unseen and the deleted ones, as ranges.
+ * Read from the message records once, then kept up by each commit. Internal to store/.
+ *
+ * Cost     SELECT copies ranges; the first unseen is one look. A mailbox without gaps takes a few
+ *          dozen bytes whatever its size.
+ * Limits   an account keeps INDEX_MAX of them, the last used ones.
+ * Errors   an index that could not be kept up (E_NOMEM) is dropped and read again when needed.
+ * Threads  under the account's lock.
+ */
+#ifndef STORE_INDEX_H
+#define STORE_INDEX_H
+
+#include "store/message.h"
+
+enum { INDEX_MAX = 32, INDEX_IDLE_MS = 10 * 60 * 1000, INDEX_KEEP_RANGES = 1024 };
+
+/* What a message counts as; a set of bits. 0: not there. */
+enum { IS_THERE = 1, IS_UNSEEN = 2, IS_DELETED = 4 };
+enum { INDEX_SETS = 3 };
+
+static inline unsigned
+flags_state(const struct flags *f)
+{
+	return IS_THERE | ((f->system & FLAG_SEEN) == 0 ? IS_UNSEEN : 0) |
+	    ((f->system & FLAG_DELETED) != 0 ? IS_DELETED : 0);
+}
+
+struct index {
+	bool          loaded;
+	int64_t       used_ms;          /* clock_mono_ms */
+	struct ranges set[INDEX_SETS];  /* of IS_THERE, IS_UNSEEN, IS_DELETED */
+};
+
+/* What a commit will change. */
+struct index_delta {
+	struct ranges add[INDEX_SETS];
+	struct ranges remove[INDEX_SETS];
+};
+
+struct account;
+struct mailbox;
+
+/* Reads the index if it is not there; may drop others of the account. */
+int  index_need(struct account *, struct mailbox *);
+void index_drop(struct index *);
+/* A UID goes from one state to another; cheapest in ascending order. */
+int  index_delta_put(struct index_delta *, uint32_t uid, unsigned before, unsigned after);
+void index_delta_done(struct index_delta *);
+/* Applies it; the index is dropped when there is no memory. */
+void index_apply(struct index *, const struct index_delta *);
+
+#define INDEX_ALL(box) (&(box)->index.set[0])
+#define INDEX_UNSEEN(box) (&(box)->index.set[1])
+#define INDEX_DELETED(box) (&(box)->index.set[2])
+
+#endif
