@@ -71,8 +71,13 @@ int  kv_mem_open(struct kv **ret);
 /* Both take the wrapped engine over: dropping them drops it. */
 int  kv_fault_open(struct kv *inner, struct kv **ret);
 int  kv_trace_open(struct kv *inner, int fd, struct kv **ret);
+/* Every iterator was dropped before. */
 void kv_drop(struct kv *);
 OWN_DEFINE(kv)
+
+/* kv_mem: ends `kv` as a crash would. *ret is what a restart finds: all that was durable, and no
+ * more. The old handle gives E_IO from now on, and is still to be dropped. */
+int kv_mem_crash(struct kv *, struct kv **ret);
 
 /* kv_fault: the nth operation from now, and with `sticky` all later ones, fails with err. n = 0: never.
  * Returns the number of operations since the last call. */
