@@ -6,9 +6,9 @@
  *   err = imap_read_head(&r, &head);                        tag and name; then the verb's row:
  *   err = row->parse(&r, &args);                            imap_parse_*, all of the rest
  *
- * Input    a complete command as imap_frame gives it, literals included, with or without the last CRLF.
- * Errors   E_SYNTAX, E_LIMIT, E_NOMEM. r.what says in a few words what was wrong, for the tagged BAD.
- *          *ret is written on success only.
+ * Input    a complete command as imap_frame gives it, literals included; the last CRLF may lack.
+ * Errors   E_SYNTAX, E_LIMIT, E_NOMEM; E_CANNOT for a mailbox name that does not decode: a tagged
+ *          NO. r.what says in a few words what was wrong. *ret is written on success only.
  * Memory   arrays and decoded strings are in the arena, other strings point into the text: both
  *          must live as long as the args are used.
  * Lenient  where clients need it: several blanks between words, blanks at the end, any case, 8-bit
@@ -27,7 +27,8 @@ struct imap_reader {
 	struct str    left;  /* not read yet */
 	struct arena *arena;
 	bool          utf8;  /* UTF8=ACCEPT or IMAP4rev2 is enabled: mailbox names are UTF-8 */
-	const char   *what;  /* after an error */
+	const char   *what;  /* after an error: a few words */
+	int           err;   /* private: the first error; nothing is read after it */
 };
 
 struct imap_head {

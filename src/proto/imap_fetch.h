@@ -1,8 +1,10 @@
 /*
  * proto/imap_fetch.h: what FETCH asks for. RFC 9051 s6.4.5, RFC 3501 s6.4.5, RFC 3516 (BINARY)
  *
- * Shape    items in client order, without doubles; the macros ALL, FAST and FULL are spelt out.
- * Limits   IMAP_FETCH_ITEMS_MAX, IMAP_SECTION_DEPTH_MAX numbers of a path, IMAP_SECTION_FIELDS_MAX names.
+ * Shape    items in client order; those without a section once each; ALL, FAST and FULL are spelt
+ *          out. A partial range is cut so that off + n < 2^63; n is as asked, 0 too, not yet cut to
+ *          the message; "<5>" has the greatest n.
+ * Limits   IMAP_FETCH_ITEMS_MAX; IMAP_SECTION_DEPTH_MAX numbers in a path; IMAP_SECTION_FIELDS_MAX.
  * Memory   the reader's arena; field names may point into the command text.
  */
 #ifndef PROTO_IMAP_FETCH_H

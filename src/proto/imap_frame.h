@@ -6,18 +6,21 @@
  *      ^                | \---"{n+}" CRLF-----------------^
  *      |                |---- CRLF ------------> COMMAND --> [done] -- imap_frame_next --> [start]
  *      |                |---- message literal -> MESSAGE --> [message]
- *      |                |         streamed: imap_frame_message_end  --> [line], text empty
- *      |                |         small:    imap_frame_message_keep --> [literal]
+ *      |                |         imap_frame_message_end    (it was streamed) --> [line]
+ *      |                |         imap_frame_message_keep   (as any other)    --> [literal]
+ *      |                |         imap_frame_message_refuse --> [skip] or [start]
  *      '-- [skip] <-----'---- over a limit ----> BAD
  *
- * Use      imap_frame_feed takes bytes as they come and says how many it used. At COMMAND `text` is
- *          the whole command with its literals and its last CRLF, for imap_reader; it stays valid until
- *          imap_frame_next, which the session calls when the reply is complete.
- *          The literal of APPEND's message is not kept: MESSAGE says that `literal_n` bytes of it
- *          come next in the input; the session takes them from there by itself.
- * Lines    CRLF, and a bare LF too. Empty lines before a command are passed over.
+ * Use      imap_frame_feed takes bytes as they come and says how many it used. At COMMAND `text`
+ *          is the whole command with its literals and its last CRLF, for imap_reader; it stays
+ *          valid until imap_frame_next, which the session calls when the reply is complete.
+ *          The literal of APPEND's message is not kept: MESSAGE says that `literal_n` bytes of
+ *          it come next in the input; the session takes them from there by itself.
+ * Lines    CRLF, and a bare LF too. Empty lines before a command are passed over. A literal is
+ *          what a line's end says, also inside an open quote: so the two sides never disagree
+ *          about where a command begins.
  * Cost     every byte is looked at once, however the input is cut; memory within the limits.
- * Errors   E_LINE_TOO_LONG, E_LIMIT (literals), E_SYNTAX (literal count), E_NOMEM, with BAD in `err`.
+ * Errors   E_LINE_TOO_LONG, E_LIMIT (literals), E_NOMEM, with BAD in `err`.
  * Threads  plain value.
  * Tests    tests/unit/proto/imap_frame.c   fuzz/imap.c
  */
@@ -41,8 +44,8 @@ enum imap_frame_event {
 	IMAP_FRAME_COMMAND,  /* text is a command (or the line that was asked for) */
 	IMAP_FRAME_MESSAGE,  /* text ends with "{n}" CRLF of a message literal; see literal_n */
 	IMAP_FRAME_BAD       /* err; text has the tag if there was one. Answer BAD and feed on: the
-	                      * rest of the command is passed over. skip_n bytes of {n+} would have to
-	                      * be read for that: close the connection when that is too much. */
+	                      * rest of the command is passed over, skip_n bytes of a literal {n+} too:
+	                      * close the connection when those are too many. */
 };
 
 struct imap_frame {
@@ -55,24 +58,29 @@ struct imap_frame {
 	/* private */
 	uint8_t                  state;
 	bool                     has_message; /* MESSAGE was reported in this command */
+	bool                     is_line;     /* imap_frame_expect_line */
 	uint32_t                 line_n;      /* bytes of the command outside literals */
 	uint32_t                 n_literals;
-	size_t                   literal_sum;
+	size_t                   segment;     /* where the current line begins in text */
 	uint64_t                 left;        /* of the literal that is read or passed over */
+	uint64_t                 literal_sum;
+	char                     tail[32];    /* the last bytes of a line that is passed over */
+	uint8_t                  tail_n;
 };
 
 void imap_frame_init(struct imap_frame *, struct imap_frame_limits);
 void imap_frame_done(struct imap_frame *);
-/* Takes effect with the next command. */
+/* Between commands. */
 void imap_frame_limits_set(struct imap_frame *, struct imap_frame_limits);
 
 /* *used: how much of `in` to consume. Not to be called after COMMAND before imap_frame_next. */
 enum imap_frame_event imap_frame_feed(struct imap_frame *, struct str in, size_t *used);
 
-/* The command is answered: forget its text. Releases the memory of all but small commands. */
+/* The command is answered: forget its text. Releases the memory of all but small commands. Does
+ * nothing to a command that is still being passed over. */
 void imap_frame_next(struct imap_frame *);
-/* The next line is no command: an answer to a SASL challenge. It comes as COMMAND, may be empty, and
- * "{n}" at its end means nothing. To be called after imap_frame_next. */
+/* The next line is no command: an answer to a SASL challenge. It comes as COMMAND, may be empty,
+ * and "{n}" at its end means nothing. To be called after imap_frame_next. */
 void imap_frame_expect_line(struct imap_frame *);
 
 /* --- after MESSAGE, one of: --- */
@@ -81,8 +89,8 @@ void imap_frame_expect_line(struct imap_frame *);
 void imap_frame_message_end(struct imap_frame *);
 /* Keep this literal in text as any other: CATENATE URL. May answer BAD: feed says so. */
 void imap_frame_message_keep(struct imap_frame *);
-/* Refuse: the session answers NO or BAD now. A synchronizing literal ends the command at once; the
- * bytes of {n+} and the rest of the command are passed over by feed (see skip_n). */
+/* The session answers NO or BAD now. A synchronizing literal ends the command at once; the bytes
+ * of {n+} and the rest of the command are passed over by feed (see skip_n). */
 void imap_frame_message_refuse(struct imap_frame *);
 
 /* True between commands: nothing of a command has come yet. */

@@ -2,8 +2,8 @@
  * proto/imap_search.h: what SEARCH asks for, as a tree. RFC 9051 s6.4.4, RFC 3501 s6.4.4
  *
  * Shape    a key is a test or a list of keys that must all (IMAP_KEY_AND) or of which one
- *          (IMAP_KEY_OR) must hold; `negate` turns it round. UNSEEN is SEEN negated, NEW is the list
- *          (RECENT UNSEEN), FROM is HEADER with that name: fewer kinds than words.
+ *          (IMAP_KEY_OR) must hold; `negate` turns it round. UNSEEN is SEEN negated, NEW is the
+ *          list (RECENT UNSEEN), FROM is HEADER with that name: fewer kinds than words.
  * Limits   IMAP_SEARCH_DEPTH_MAX, IMAP_SEARCH_KEYS_MAX.
  * Memory   the reader's arena; strings may point into the command text.
  */
@@ -12,11 +12,11 @@
 
 #include "proto/imap_set.h"
 
-enum { IMAP_SEARCH_DEPTH_MAX = 50, IMAP_SEARCH_KEYS_MAX = 2000 };
+enum { IMAP_SEARCH_DEPTH_MAX = 100, IMAP_SEARCH_KEYS_MAX = 2000 };
 
 enum imap_key_kind {
 	IMAP_KEY_AND,      /* list; ALL is an empty one */
-	IMAP_KEY_OR,       /* list of two */
+	IMAP_KEY_OR,       /* list of two or more */
 	IMAP_KEY_SEQ,      /* set, message numbers */
 	IMAP_KEY_UID,      /* set */
 	IMAP_KEY_FLAG,     /* flag: one of enum imap_flag, IMAP_FLAG_RECENT too */
@@ -58,7 +58,8 @@ struct imap_key {
 };
 
 enum imap_search_return { /* RFC 4731 s3.1; a set of bits */
-	IMAP_RETURN_MIN = 1, IMAP_RETURN_MAX = 2, IMAP_RETURN_ALL = 4, IMAP_RETURN_COUNT = 8
+	IMAP_RETURN_MIN = 1, IMAP_RETURN_MAX = 2, IMAP_RETURN_ALL = 4, IMAP_RETURN_COUNT = 8,
+	IMAP_RETURN_SAVE = 16 /* RFC 5182: "$" is the result from now on; alone: no answer */
 };
 
 struct imap_search {

@@ -1,7 +1,7 @@
 /*
  * proto/imap_set.h: the sequence-set of IMAP, "1:4,9,20:*". RFC 9051 s9 (sequence-set)
  *
- * Shape    n ranges, inclusive. As parsed: client order, lo <= hi is not promised, "*" is IMAP_STAR.
+ * Shape    n ranges, inclusive. As parsed: client order, lo <= hi not promised, "*" is IMAP_STAR.
  *          "$" (RFC 5182, the saved result) is no range but `saved`, and then n is 0.
  *          imap_set_close gives ascending, disjoint, merged base/ranges without IMAP_STAR.
  * Units    message numbers or UIDs, 1..2^32-1; the caller knows which.
