@@ -100,19 +100,24 @@ enum listen_flags {
 
 struct listen_options {
 	const char                *name;    /* "imaps" */
-	struct str                 address; /* "127.0.0.1:993", "[::1]:143", or "unix:/path" */
+	struct str                 address; /* "127.0.0.1:993", "[::1]:143", "*:25" (IPv4 and
+	                                       IPv6), or "unix:/path" (mode 0600) */
 	unsigned                   flags;
 	const struct session_type *type;
 	void                      *server;  /* given to type->open */
 	struct tls                *tls;     /* borrowed; NULL without TLS */
+	struct buf                *detail;  /* or NULL: gets a line for people when it fails */
 };
 
-/* Opens a listener; before or after net_start. *ret_port (or NULL) gets the port in use, for ":0". */
+/* Opens a listener; before or after net_start. *ret_port (or NULL) gets the port in use, for ":0".
+ * E_SYNTAX (the address), E_IN_USE, E_NO_PERMISSION, E_IO. The options are copied. */
 int net_listen(struct net *, const struct listen_options *, int *ret_port);
 /* Makes a connected stream socket (such as one end of a socketpair) a connection; takes the fd. */
 int net_adopt(struct net *, int fd, const struct session_type *, void *server);
 /* Number of open connections. */
 size_t net_conns(struct net *);
+/* net_stop has begun: a long job looks and ends early. */
+bool net_stopping(struct net *);
 
 /* --- TLS --- */
 
@@ -156,6 +161,9 @@ struct str  conn_tls_cipher(struct conn *);
 /* run() gets WHY_TIMEOUT when this time has passed with nothing received or sent; ms from now, 0:
  * never. Set again after each command, or only when the state changes. Checked every 200 ms. */
 void conn_timeout(struct conn *, int64_t idle_ms);
+/* WHY_TIMEOUT ms from now whatever comes and goes, 0: never: so a trickle of bytes does not keep a
+ * connection open before login. It fires once. */
+void conn_deadline(struct conn *, int64_t ms);
 /* While parked: wake up by itself after ms (a delay after a wrong password). */
 void conn_wake_after(struct conn *, int64_t ms);
 

@@ -1,0 +1,238 @@
+/* TLS as server, on top of any filter. */
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "net/filter.h"
+#include "net/tls.h"
+
+struct filter_tls {
+	struct filter   filter;
+	struct tls_set *set;
+	SSL            *ssl;
+	bool            eof;    /* the filter below has no more */
+	bool            failed; /* no goodbye after a fatal error, SSL_shutdown(3) */
+};
+
+/* --- a BIO whose other side is the filter below --- */
+
+static BIO_METHOD    *bio_method;
+static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
+
+static int
+bio_read(BIO *bio, char *to, size_t room, size_t *ret_n)
+{
+	struct filter_tls *t = BIO_get_data(bio);
+	ssize_t            n = t->filter.below->type->read(t->filter.below, to, room);
+
+	BIO_clear_retry_flags(bio);
+	if (n == FILTER_WANT_IN)
+		BIO_set_retry_read(bio);
+	else if (n == FILTER_WANT_OUT)
+		BIO_set_retry_write(bio);
+	else if (n <= 0)
+		t->eof = true;
+	*ret_n = n > 0 ? (size_t)n : 0;
+	return n > 0;
+}
+
+static int
+bio_write(BIO *bio, const char *p, size_t len, size_t *ret_n)
+{
+	struct filter_tls *t = BIO_get_data(bio);
+	ssize_t            n = t->filter.below->type->write(t->filter.below, p, len);
+
+	BIO_clear_retry_flags(bio);
+	if (n == FILTER_WANT_OUT)
+		BIO_set_retry_write(bio);
+	else if (n == FILTER_WANT_IN)
+		BIO_set_retry_read(bio);
+	*ret_n = n > 0 ? (size_t)n : 0;
+	return n > 0;
+}
+
+static long
+bio_ctrl(BIO *bio, int what, long num, void *ptr)
+{
+	struct filter_tls *t = BIO_get_data(bio);
+
+	(void)num;
+	(void)ptr;
+	switch (what) {
+	case BIO_CTRL_FLUSH:
+		return 1;
+	case BIO_CTRL_EOF:
+		return t->eof;
+	default:
+		return 0;
+	}
+}
+
+static void
+make_bio_method(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "filter");
+
+	if (m == NULL || !BIO_meth_set_read_ex(m, bio_read) || !BIO_meth_set_write_ex(m, bio_write) ||
+	    !BIO_meth_set_ctrl(m, bio_ctrl)) {
+		BIO_meth_free(m);
+		return;
+	}
+	bio_method = m;
+}
+
+/* --- the filter --- */
+
+static struct filter_tls *
+tls_of(struct filter *f)
+{
+	return CONTAINER_OF(f, struct filter_tls, filter);
+}
+
+/* What a call of OpenSSL that did not succeed means. */
+static int
+result_of(struct filter_tls *t, int ok)
+{
+	int why = SSL_get_error(t->ssl, ok);
+
+	if (why == SSL_ERROR_WANT_READ)
+		return FILTER_WANT_IN;
+	if (why == SSL_ERROR_WANT_WRITE)
+		return FILTER_WANT_OUT;
+	if (why == SSL_ERROR_ZERO_RETURN)
+		return 0;
+	t->failed = true;
+	ERR_clear_error();
+	return E_CLOSED;
+}
+
+static int
+tls_start(struct filter *f)
+{
+	struct filter_tls *t = tls_of(f);
+	int                ok, r;
+
+	ERR_clear_error();
+	ok = SSL_accept(t->ssl);
+	if (ok == 1)
+		return 0;
+	r = result_of(t, ok);
+	return r == 0 ? E_CLOSED : r;
+}
+
+static ssize_t
+tls_read(struct filter *f, char *to, size_t room)
+{
+	struct filter_tls *t = tls_of(f);
+	size_t             n;
+	int                ok;
+
+	ERR_clear_error();
+	ok = SSL_read_ex(t->ssl, to, room, &n);
+	return ok == 1 ? (ssize_t)n : result_of(t, ok);
+}
+
+static ssize_t
+tls_write(struct filter *f, const char *p, size_t len)
+{
+	struct filter_tls *t = tls_of(f);
+	size_t             n;
+	int                ok, r;
+
+	ERR_clear_error();
+	ok = SSL_write_ex(t->ssl, p, len, &n);
+	if (ok == 1)
+		return (ssize_t)n;
+	r = result_of(t, ok);
+	return r == 0 ? E_CLOSED : r;
+}
+
+static bool
+tls_pending(struct filter *f)
+{
+	return SSL_has_pending(tls_of(f)->ssl) == 1;
+}
+
+static void
+tls_finish(struct filter *f)
+{
+	struct filter_tls *t = tls_of(f);
+
+	if (t->failed || !SSL_is_init_finished(t->ssl))
+		return;
+	ERR_clear_error();
+	SSL_shutdown(t->ssl);
+	ERR_clear_error();
+}
+
+static void
+tls_filter_drop(struct filter *f)
+{
+	struct filter_tls *t = tls_of(f);
+
+	SSL_free(t->ssl);
+	if (t->set != NULL)
+		tls_set_put(t->set);
+	mem_free(t);
+}
+
+static const struct filter_type TLS = {
+	.name = "tls",
+	.start = tls_start,
+	.read = tls_read,
+	.write = tls_write,
+	.pending = tls_pending,
+	.finish = tls_finish,
+	.drop = tls_filter_drop,
+};
+
+static int
+make_ssl(struct filter_tls *t)
+{
+	BIO *bio;
+
+	pthread_once(&bio_once, make_bio_method);
+	t->ssl = SSL_new(tls_set_ctx(t->set));
+	if (t->ssl == NULL || bio_method == NULL)
+		return E_NOMEM;
+	bio = BIO_new(bio_method);
+	if (bio == NULL)
+		return E_NOMEM;
+	BIO_set_data(bio, t);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(t->ssl, bio, bio);
+	SSL_set_accept_state(t->ssl);
+	return 0;
+}
+
+int
+filter_tls_new(struct tls *tls, struct filter *below, struct filter **ret)
+{
+	struct filter_tls *t = MEM_NEW(struct filter_tls);
+
+	if (t == NULL)
+		return E_NOMEM;
+	t->filter = (struct filter){ .type = &TLS, .below = below };
+	t->set = tls_set_get(tls);
+	if (make_ssl(t) < 0) {
+		tls_filter_drop(&t->filter);
+		ERR_clear_error();
+		return E_NOMEM;
+	}
+	*ret = &t->filter;
+	return 0;
+}
+
+struct str
+filter_tls_version(struct filter *f)
+{
+	return str_c(SSL_get_version(tls_of(f)->ssl));
+}
+
+struct str
+filter_tls_cipher(struct filter *f)
+{
+	return str_c(SSL_get_cipher_name(tls_of(f)->ssl));
+}

@@ -1,0 +1,407 @@
+/*
+ * The phases of a connection. conn_work takes one turn after another until the connection sleeps or
+ * ends; each turn does the work of one phase, and says how to go on.
+ */
+#include <stddef.h>
+#include <sys/epoll.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "net/whole.h"
+
+enum next {
+	NEXT_TURN,  /* another turn at once */
+	NEXT_SLEEP, /* until c->want, a post, or the time that ends the phase */
+	NEXT_FREE
+};
+
+enum {
+	WAKES_WIRE = POST_KILL | POST_STOP | WHY_TIMEOUT, /* while the wire is waited for */
+	WAKES_RUN = WAKES_WIRE | WHY_POKE | WHY_WAKE,
+	WAKES_PARK = POST_KILL | WHY_WAKE
+};
+
+/* --- the end --- */
+
+static void
+close_session(struct conn *c)
+{
+	if (!c->opened)
+		return;
+	c->opened = false;
+	c->type->close(c->session);
+	c->session = NULL;
+}
+
+static void
+drop_filters(struct conn *c)
+{
+	while (c->top != NULL) {
+		struct filter *f = c->top;
+
+		c->top = f->below;
+		f->type->drop(f);
+	}
+	c->tls = NULL;
+}
+
+void
+conn_free(struct conn *c)
+{
+	close_session(c);
+	drop_filters(c);
+	conn_drop_buffers(c);
+	if (c->who.counted)
+		slab_uncount(&c->net->slab, &c->who.peer);
+	slab_give(&c->net->slab, c);
+}
+
+/* The wire is gone. A session that waits stays until it was woken: a job may still use it. */
+static enum next
+abandon(struct conn *c)
+{
+	if (c->step != STEP_WAIT)
+		return NEXT_FREE;
+	c->dead = true;
+	c->phase = PHASE_PARK;
+	return NEXT_TURN;
+}
+
+/* All is said. Bytes that are unread when a socket closes make the kernel send a reset, which can
+ * overtake the last reply: so close our side, and read on until the peer has closed its own. */
+static enum next
+linger(struct conn *c)
+{
+	close_session(c);
+	conn_drop_buffers(c);
+	for (struct filter *f = c->top; f != NULL; f = f->below)
+		f->type->finish(f);
+	while (c->top != &c->sock.filter) {
+		struct filter *f = c->top;
+
+		c->top = f->below;
+		f->type->drop(f);
+	}
+	c->tls = NULL;
+	if (c->in.eof)
+		return NEXT_FREE;
+	c->phase = PHASE_LINGER;
+	c->time.phase_end = clock_mono_ms() + LINGER_MS;
+	return NEXT_TURN;
+}
+
+static enum next
+turn_linger(struct conn *c, unsigned posted)
+{
+	ssize_t n;
+
+	if (posted != 0 || clock_mono_ms() >= c->time.phase_end)
+		return NEXT_FREE;
+	n = c->top->type->read(c->top, c->worker->scratch, SCRATCH_BYTES);
+	if (n > 0)
+		return NEXT_TURN;
+	if (n != FILTER_WANT_IN || atomic_load(&c->net->stopping))
+		return NEXT_FREE;
+	c->want = EPOLLIN;
+	return NEXT_SLEEP;
+}
+
+/* --- the beginning --- */
+
+void
+conn_begin(struct conn *c, int fd)
+{
+	memset(&c->listener, 0, sizeof(*c) - offsetof(struct conn, listener));
+	filter_sock_init(&c->sock, fd);
+	c->top = &c->sock.filter;
+	c->in.max = SCRATCH_BYTES;
+	c->out.buf.max = CONN_OUTPUT_MAX;
+	c->boundary = true;
+	c->time.moved = clock_mono_ms();
+	c->time.phase_end = c->time.moved + START_MS;
+	c->who.id = atomic_fetch_add(&c->net->next_id, 1) + 1;
+	c->phase = PHASE_START;
+}
+
+static enum next
+open_session(struct conn *c)
+{
+	if (c->type->open(c->server, c, &c->session) < 0)
+		return NEXT_FREE;
+	c->opened = true;
+	c->why |= WHY_OPEN;
+	c->step = STEP_DONE;
+	c->phase = PHASE_RUN;
+	return NEXT_TURN;
+}
+
+static enum next
+start_tls(struct conn *c)
+{
+	if (filter_tls_new(c->listener->opt.tls, c->top, &c->tls) < 0)
+		return NEXT_FREE;
+	c->top = c->tls;
+	c->phase = PHASE_START;
+	c->time.phase_end = clock_mono_ms() + START_MS;
+	return NEXT_TURN;
+}
+
+static enum next
+tls_is_on(struct conn *c)
+{
+	c->in.readable = c->top->type->pending(c->top);
+	if (!c->opened)
+		return open_session(c);
+	c->why |= WHY_TLS;
+	c->step = STEP_DONE;
+	c->phase = PHASE_RUN;
+	return NEXT_TURN;
+}
+
+/* The header has been read: its filter leaves the stack, and the connection is the client's. */
+static enum next
+proxy_is_done(struct conn *c)
+{
+	struct filter *f = c->top;
+
+	if (filter_proxy_result(f, &c->who.peer, &c->who.local)) {
+		c->who.proxied = true;
+		c->who.local_known = true;
+	}
+	c->top = f->below;
+	f->type->drop(f);
+	if (slab_count(&c->net->slab, &c->who.peer, &c->who.counted) < 0)
+		return NEXT_FREE;
+	return (c->listener->opt.flags & LISTEN_TLS) != 0 ? start_tls(c) : open_session(c);
+}
+
+static enum next
+begin(struct conn *c)
+{
+	unsigned flags = c->listener != NULL ? c->listener->opt.flags : 0;
+
+	if ((flags & LISTEN_PROXY) != 0)
+		return filter_proxy_new(c->top, &c->top) < 0 ? NEXT_FREE : NEXT_TURN;
+	return (flags & LISTEN_TLS) != 0 ? start_tls(c) : open_session(c);
+}
+
+static enum next
+turn_start(struct conn *c, unsigned posted)
+{
+	int r;
+
+	if (posted != 0)
+		return NEXT_FREE;
+	if (c->top == &c->sock.filter)
+		return begin(c);
+	r = c->top->type->start(c->top);
+	if (filter_is_wait(r)) {
+		c->want = r == FILTER_WANT_OUT ? EPOLLOUT : EPOLLIN;
+		return NEXT_SLEEP;
+	}
+	if (r < 0)
+		return NEXT_FREE;
+	return c->top == c->tls ? tls_is_on(c) : proxy_is_done(c);
+}
+
+/* --- run and flush --- */
+
+/* 0, or E_CLOSED and the like: the wire is gone. */
+static int
+take_input(struct conn *c)
+{
+	ssize_t n;
+
+	if (c->step != STEP_NEED || !c->in.readable)
+		return 0;
+	n = conn_fill(c);
+	if (n < 0)
+		return (int)n;
+	if (n > 0)
+		c->why |= WHY_INPUT;
+	if (c->in.eof && !c->in.eof_told) {
+		c->in.eof_told = true;
+		c->why |= WHY_EOF;
+	}
+	return 0;
+}
+
+static void
+note_posted(struct conn *c, unsigned posted)
+{
+	if ((posted & WHY_TIMEOUT) != 0) {
+		c->why |= WHY_TIMEOUT;
+		c->time.moved = clock_mono_ms(); /* a session that goes on has the idle time once more */
+		c->time.deadline = 0;
+	}
+	if (c->boundary && !c->stop_told && (c->step == STEP_NEED || c->step == STEP_DONE) &&
+	    atomic_load(&c->net->stopping)) {
+		c->stop_told = true;
+		c->why |= WHY_SHUTDOWN;
+	}
+}
+
+static enum next
+turn_run(struct conn *c, unsigned posted)
+{
+	unsigned why;
+
+	if (take_input(c) < 0)
+		return abandon(c);
+	note_posted(c, posted);
+	why = c->why;
+	if (why == 0 && c->step == STEP_NEED) {
+		c->want = EPOLLIN | (c->in.wants_out ? EPOLLOUT : 0u);
+		return NEXT_SLEEP;
+	}
+	c->why = 0;
+	c->time.wake = 0;
+	conn_borrow_output(c);
+	c->step = c->type->run(c->session, why);
+	if (c->out.buf.err < 0 || (c->dead && c->step != STEP_WAIT))
+		return abandon(c);
+	if (c->step != STEP_DONE || c->out.buf.n >= CONN_OUTPUT_HIGH)
+		c->phase = PHASE_FLUSH;
+	return NEXT_TURN;
+}
+
+static enum next
+turn_tls(struct conn *c)
+{
+	if (!conn_can_tls(c))
+		return NEXT_FREE;
+	/* What came before TLS must not count as said inside it. */
+	conn_forget_input(c);
+	return start_tls(c);
+}
+
+static enum next
+after_flush(struct conn *c)
+{
+	c->phase = PHASE_RUN;
+	switch (c->step) {
+	case STEP_NEED:
+		if (c->in.eof)
+			return linger(c);
+		break;
+	case STEP_DONE:
+	case STEP_MORE:
+		c->why |= WHY_DRAINED;
+		break;
+	case STEP_WAIT:
+		c->phase = PHASE_PARK;
+		break;
+	case STEP_TLS:
+		return turn_tls(c);
+	case STEP_CLOSE:
+		return linger(c);
+	}
+	return NEXT_TURN;
+}
+
+static enum next
+turn_flush(struct conn *c, unsigned posted)
+{
+	int r;
+
+	if ((posted & WHY_TIMEOUT) != 0)
+		return abandon(c);
+	r = conn_flush(c);
+	if (filter_is_wait(r)) {
+		c->want = r == FILTER_WANT_IN ? EPOLLIN : EPOLLOUT;
+		return NEXT_SLEEP;
+	}
+	return r < 0 ? abandon(c) : after_flush(c);
+}
+
+static enum next
+turn_park(struct conn *c, unsigned posted)
+{
+	(void)posted;
+	if ((c->why & WHY_WAKE) != 0) {
+		c->phase = PHASE_RUN;
+		return NEXT_TURN;
+	}
+	c->want = 0;
+	return NEXT_SLEEP;
+}
+
+/* --- the phases together --- */
+
+static const struct {
+	enum next (*turn)(struct conn *, unsigned posted);
+	unsigned wakes;
+} PHASES[] = {
+	[PHASE_START] = { turn_start, WAKES_WIRE },
+	[PHASE_RUN] = { turn_run, WAKES_RUN },
+	[PHASE_FLUSH] = { turn_flush, WAKES_WIRE },
+	[PHASE_PARK] = { turn_park, WAKES_PARK },
+	[PHASE_LINGER] = { turn_linger, WAKES_WIRE },
+};
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	if (a == 0 || b == 0)
+		return a + b;
+	return a < b ? a : b;
+}
+
+/* When the sleep of this phase ends by itself. */
+static int64_t
+due_time(struct conn *c)
+{
+	struct conn_time *t = &c->time;
+	int64_t           due;
+
+	if (c->phase == PHASE_PARK)
+		due = t->wake;
+	else if (c->phase == PHASE_START || c->phase == PHASE_LINGER)
+		due = t->phase_end;
+	else
+		due = earlier(t->idle_ms != 0 ? t->moved + t->idle_ms : 0, t->deadline);
+	if (c->phase == PHASE_FLUSH && c->step == STEP_CLOSE)
+		due = earlier(due, t->moved + CLOSE_STALL_MS);
+	return due != 0 ? due : INT64_MAX;
+}
+
+/* 1: it sleeps. 0: go on. Negative: it must end. */
+static int
+try_sleep(struct conn *c)
+{
+	if (conn_settle(c) < 0)
+		return E_NOMEM;
+	return conn_sleep(c, PHASES[c->phase].wakes, due_time(c));
+}
+
+void
+conn_work(struct worker *w, struct conn *c)
+{
+	unsigned  posted = conn_posted(c);
+	enum next next;
+
+	c->worker = w;
+	for (int turns = 0; (posted & POST_KILL) == 0; turns++) {
+		next = PHASES[c->phase].turn(c, posted);
+		posted = 0;
+		if (next == NEXT_FREE)
+			break;
+		if (next == NEXT_SLEEP) {
+			int r = try_sleep(c);
+
+			if (r > 0)
+				return;
+			if (r < 0)
+				break;
+			posted = conn_posted(c);
+		} else if (turns >= TURNS_MAX) {
+			if (c->phase == PHASE_RUN && c->out.buf.n != 0)
+				c->phase = PHASE_FLUSH; /* it has waited long enough */
+			if (conn_settle(c) < 0)
+				break;
+			conn_requeue(c);
+			return;
+		}
+	}
+	conn_free(c);
+}
