@@ -1,0 +1,88 @@
+/*
+ * AUTH on submission, RFC 4954: the SASL exchange, then the login.
+ */
+#include "base/error.h"
+#include "serve/smtp/session.h"
+
+/* The exchange is over without a login. */
+enum step
+smtp_auth_failed(struct smtp_session *s, int err)
+{
+	sasl_done(&s->sasl);
+	login_done(&s->login);
+	smtp_set_state(s, SMTP_READY);
+	/* RFC 4954 s4: a response over the limit. */
+	if (err == E_LIMIT || err == E_LINE_TOO_LONG)
+		return smtp_fail_text(s, 500, "5.5.6", "authentication line too long");
+	return smtp_fail(s, err);
+}
+
+static enum step
+login_done_with(struct smtp_session *s)
+{
+	OWN(account) account = NULL;
+	int          r = login_result(&s->login, &account);
+
+	if (r < 0)
+		return smtp_auth_failed(s, r);
+	buf_reset(&s->login_as);
+	buf_str(&s->login_as, login_name(&s->login));
+	if (s->login_as.err < 0)
+		return smtp_auth_failed(s, s->login_as.err);
+	s->account = account_number(account);
+	s->logged_in = true;
+	login_done(&s->login);
+	smtp_set_state(s, SMTP_READY);
+	smtp_reply(s, 235, "2.7.0", "welcome");
+	return STEP_DONE;
+}
+
+enum step
+smtp_auth_woken(struct smtp_session *s)
+{
+	enum step step = login_woken(&s->login);
+
+	return step == STEP_WAIT ? step : login_done_with(s);
+}
+
+static enum step
+advance(struct smtp_session *s, const struct str *response)
+{
+	struct sasl_reply reply;
+	enum step         step;
+	int               r = sasl_step(&s->sasl, response, &reply);
+
+	if (r < 0)
+		return smtp_auth_failed(s, r);
+	if (reply.kind == SASL_CHALLENGE) {
+		struct buf *out = conn_output(s->conn);
+
+		buf_str(out, STR("334 ")); /* the blank stays when the challenge is empty */
+		buf_str(out, reply.challenge);
+		buf_str(out, STR("\r\n"));
+		smtp_set_state(s, SMTP_IN_AUTH);
+		return STEP_DONE;
+	}
+	step = login_start(&s->login, s->server, s->conn, s->kind->name, reply.user, reply.password);
+	sasl_done(&s->sasl);
+	if (step != STEP_WAIT)
+		return login_done_with(s);
+	smtp_set_state(s, SMTP_IN_LOGIN);
+	return STEP_WAIT;
+}
+
+enum step
+smtp_auth_begin(struct smtp_session *s, const union smtp_args *a)
+{
+	int r = sasl_start(&s->sasl, a->auth.mechanism);
+
+	if (r < 0)
+		return smtp_fail(s, r);
+	return advance(s, a->auth.has_initial ? &a->auth.initial : NULL);
+}
+
+enum step
+smtp_auth_line(struct smtp_session *s, struct str line)
+{
+	return advance(s, &line);
+}
