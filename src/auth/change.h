@@ -1,0 +1,38 @@
+/*
+ * auth/change.h: how the directory's own files read an entry and commit a change.
+ *
+ * Change   build() reads what it needs and fills the batch; the commit holds only when nothing was
+ *          changed since before the first read, else build() is called again. So a change rests on
+ *          one state of the directory, without a lock, from any thread or node.
+ */
+#ifndef AUTH_CHANGE_H
+#define AUTH_CHANGE_H
+
+#include "auth/keys.h"
+
+struct directory {
+	struct kv *kv;
+};
+
+#define DIR_PART ((struct kv_part){ KV_DIRECTORY, 0 })
+enum { DIR_VALUE_MAX = KV_VALUE_MAX };
+
+struct dir_change {
+	struct directory *d;
+	struct kv_batch   batch;
+	struct arena      arena; /* empty at each call of build */
+};
+
+/* Durable when it returns 0. What build() returns below 0 ends it. E_BUSY: always overtaken. */
+int dir_change(struct directory *, int (*build)(struct dir_change *, void *arg), void *arg);
+
+void dir_put(struct dir_change *, const struct dir_key *, const struct buf *value);
+void dir_del(struct dir_change *, const struct dir_key *);
+void dir_put_entry(struct dir_change *, struct str name, const struct dir_entry *);
+
+/* The entry of a normalised name. E_NOT_FOUND, E_CORRUPT and the storage's. */
+int dir_get(struct directory *, struct str name, struct arena *, struct dir_entry *ret);
+int dir_has(struct directory *, const struct dir_key *, bool *ret);
+int dir_is_local(struct directory *, struct str domain, bool *ret);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * auth/keys.h: every key and value of the directory, the partition {KV_DIRECTORY, 0}.
+ *
+ *   key                           value
+ *   'D' domain                    u8 1, u64 created_ms
+ *   'A' domain 00 local           u8 1, u8 'A', u64 id, u8 enabled, u64 created_ms, str hash
+ *                                 u8 1, u8 'L', var n, n times str target
+ *   'I' be64 id                   u8 1, str address: the account with this id
+ *   'R' target 00 alias           u8 1: the alias names the target
+ *   'N'                           u8 1, u64: the id that the next account gets
+ *
+ * Shape    u8 1 is the form of the value. Integers of values are little-endian, str is var length and
+ *          bytes. Domains, addresses and aliases are normalised names (auth/address.h); local is
+ *          empty for a domain's catch-all. Targets keep the letter case of their local part.
+ * Order    'A' keys of one domain lie together: in use or not is one look.
+ * Limits   a key is at most 1 + 2 x ADDRESS_MAX + 1 bytes.
+ */
+#ifndef AUTH_KEYS_H
+#define AUTH_KEYS_H
+
+#include "auth/address.h"
+#include "auth/directory.h"
+#include "base/pack.h"
+
+struct dir_key {
+	size_t n;
+	char   b[2 * ADDRESS_MAX + 2];
+};
+
+static inline struct str
+dir_key_str(const struct dir_key *k)
+{
+	return str_of(k->b, k->n);
+}
+
+void dir_key_domain(struct dir_key *, struct str domain);
+void dir_key_address(struct dir_key *, struct str name);
+void dir_key_id(struct dir_key *, uint64_t id);
+/* Without an alias: the beginning of all keys with this target. */
+void dir_key_reverse(struct dir_key *, struct str target, struct str alias);
+void dir_key_next_id(struct dir_key *);
+/* The smallest key behind all that begin with this one. */
+void dir_key_end(const struct dir_key *, struct dir_key *ret);
+
+/* What an 'A' key says, and what follows the 00 of an 'R' key, back to names in the arena. */
+int dir_key_to_name(struct str key, struct arena *, struct str *ret);
+struct str dir_key_to_alias(struct str key);
+
+enum dir_kind { DIR_ACCOUNT = 'A', DIR_ALIAS = 'L' };
+
+struct dir_entry {
+	enum dir_kind kind;
+	/* account */
+	uint64_t   id;
+	bool       enabled;
+	int64_t    created_ms;
+	struct str hash;
+	/* alias */
+	struct str *targets;
+	size_t      n_targets;
+};
+
+void dir_entry_pack(const struct dir_entry *, struct buf *to);
+/* Slices point into the value, the list of targets is in the arena. E_CORRUPT, E_NOMEM. */
+int  dir_entry_unpack(struct str value, struct arena *, struct dir_entry *ret);
+
+/* The values that hold one number or string behind their form. */
+void dir_value_u64(uint64_t, struct buf *to);
+int  dir_value_to_u64(struct str value, uint64_t *ret);
+void dir_value_str(struct str, struct buf *to);
+int  dir_value_to_str(struct str value, struct str *ret);
+
+#endif
