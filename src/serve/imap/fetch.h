@@ -1,0 +1,59 @@
+/*
+ * serve/imap/fetch.h: one FETCH under way: which messages, and where in the answer of one it is.
+ *
+ * Use      fetch_message_begin for a message, then fetch_message_more until it returns FETCH_DONE.
+ *          FETCH_FULL: the output must drain; what the rest of the answer needs was copied, so the
+ *          walk may be paused.
+ * Memory   one piece of a body (KV_BLOB_PIECE) above the output's high mark; one header section for
+ *          HEADER.FIELDS.
+ */
+#ifndef SERVE_IMAP_FETCH_H
+#define SERVE_IMAP_FETCH_H
+
+#include "serve/imap/session.h"
+#include "serve/imap/walk.h"
+
+enum { FETCH_DONE = 0, FETCH_FULL = 1 };
+
+struct fetch {
+	struct imap_session     *session;
+	const struct imap_fetch *ask;
+	bool                     put_uid;    /* UID FETCH: the UID comes first, asked for or not */
+	bool                     has_flags;  /* FLAGS is among the items */
+	bool                     has_modseq;
+	bool                     needs_facts;
+
+	/* the messages */
+	struct ranges uids;
+	uint32_t      found;     /* of uids, so far */
+	struct walk   walk;
+	bool          sets_seen; /* a body is asked for without PEEK, in a read-write mailbox */
+	uint32_t      seen_upto; /* \Seen is set on all of uids up to here */
+	struct ranges seen;      /* those where that was new */
+
+	/* the message under way */
+	bool                 open;
+	struct message       m;
+	struct message_facts facts;
+	struct buf           facts_hold;  /* what facts point into, once the walk was paused */
+	size_t               item;        /* next of ask->items */
+	bool                 any;         /* an item was put: a blank comes before the next */
+	bool                 in_literal;
+	uint64_t             literal_off; /* in the message */
+	uint64_t             literal_left;
+	size_t               line_at;     /* where its line begins in the output; while `whole` */
+	bool                 whole;       /* no byte of the line was sent yet */
+	struct message_part *parts;       /* NULL until needed */
+	uint32_t             n_parts;
+	struct arena         parts_arena;
+};
+
+void fetch_init(struct fetch *, struct imap_session *, const struct imap_fetch *, bool uid);
+void fetch_done(struct fetch *);
+
+void fetch_message_begin(struct fetch *, const struct message *, const struct message_facts *);
+/* FETCH_DONE, FETCH_FULL or an error. After an error with `whole` the line was taken back; else a
+ * literal is cut off and nothing but closing is left. */
+int  fetch_message_more(struct fetch *);
+
+#endif

@@ -1,0 +1,432 @@
+/* One message's answer to FETCH. RFC 3501 s7.4.2, RFC 9051 s7.5.2 */
+#include "base/error.h"
+#include "mime/header.h"
+#include "mime/message.h"
+#include "serve/imap/fetch.h"
+
+enum { PARTS_ARENA_MAX = 4 << 20, HEADER_MAX = 16 << 20, FACTS_MAX = 64 << 20 };
+
+/* Bytes of the message that answer a section. */
+struct extent {
+	bool     nil;
+	uint64_t off, n;
+};
+
+static bool
+names_part(const struct imap_fetch_item *it)
+{
+	return it->kind == IMAP_FETCH_SECTION && it->section.n_path != 0;
+}
+
+void
+fetch_init(struct fetch *f, struct imap_session *s, const struct imap_fetch *ask, bool uid)
+{
+	f->session = s;
+	f->ask = ask;
+	f->put_uid = uid;
+	buf_init(&f->facts_hold, FACTS_MAX);
+	arena_init(&f->parts_arena, PARTS_ARENA_MAX);
+	for (size_t i = 0; i < ask->n_items; i++) {
+		const struct imap_fetch_item *it = &ask->items[i];
+
+		f->has_flags |= it->kind == IMAP_FETCH_FLAGS;
+		f->has_modseq |= it->kind == IMAP_FETCH_MODSEQ;
+		f->needs_facts |= it->kind == IMAP_FETCH_ENVELOPE || it->kind == IMAP_FETCH_BODY ||
+		                  it->kind == IMAP_FETCH_BODYSTRUCTURE || names_part(it);
+		f->sets_seen |= !it->peek && (it->kind == IMAP_FETCH_SECTION ||
+		                              it->kind == IMAP_FETCH_RFC822 ||
+		                              it->kind == IMAP_FETCH_RFC822_TEXT);
+	}
+	f->sets_seen = f->sets_seen && !s->view->read_only;
+}
+
+void
+fetch_done(struct fetch *f)
+{
+	walk_pause(&f->walk);
+	ranges_done(&f->uids);
+	ranges_done(&f->seen);
+	buf_done(&f->facts_hold);
+	arena_done(&f->parts_arena);
+}
+
+/* --- small items --- */
+
+static struct buf *
+next_item(struct fetch *f)
+{
+	struct buf *out = conn_output(f->session->conn);
+
+	if (f->any)
+		buf_byte(out, ' ');
+	f->any = true;
+	return out;
+}
+
+static void
+put_uid(struct fetch *f)
+{
+	struct buf *out = next_item(f);
+
+	buf_str(out, STR("UID "));
+	buf_u64(out, f->m.uid);
+}
+
+static void
+put_flags(struct fetch *f)
+{
+	struct buf *out = next_item(f);
+
+	buf_str(out, STR("FLAGS ("));
+	view_put_flags(f->session->view, out, &f->m);
+	buf_byte(out, ')');
+}
+
+static void
+put_modseq(struct fetch *f)
+{
+	struct buf *out = next_item(f);
+
+	buf_str(out, STR("MODSEQ ("));
+	buf_u64(out, f->m.modseq);
+	buf_byte(out, ')');
+}
+
+static void
+put_fact(struct fetch *f, struct str name, struct str value)
+{
+	struct buf *out = next_item(f);
+
+	buf_str(out, name);
+	buf_str(out, value);
+}
+
+static void
+put_number(struct fetch *f, struct str name, uint64_t value)
+{
+	struct buf *out = next_item(f);
+
+	buf_str(out, name);
+	buf_u64(out, value);
+}
+
+static void
+put_date(struct fetch *f)
+{
+	struct buf *out = next_item(f);
+
+	buf_str(out, STR("INTERNALDATE "));
+	imap_put_date_time(out, f->m.internal_ms, f->m.internal_zone_min);
+}
+
+/* --- sections: which bytes --- */
+
+static int
+unpack_parts(struct fetch *f)
+{
+	if (f->parts != NULL)
+		return 0;
+	arena_reset(&f->parts_arena);
+	return message_parts_unpack(f->facts.parts, &f->parts_arena, &f->parts, &f->n_parts);
+}
+
+/* Header and text of a whole message: the one at hand, or one inside a message/rfc822 part. */
+static struct extent
+message_extent(const struct extent *header, uint64_t end, enum imap_section_text text)
+{
+	uint64_t body = header->off + header->n;
+
+	switch (text) {
+	case IMAP_SECTION_ALL:
+		return (struct extent){ false, header->off, end - header->off };
+	case IMAP_SECTION_TEXT:
+		return (struct extent){ false, body, end - body };
+	default:
+		return *header;
+	}
+}
+
+static int
+part_extent(struct fetch *f, const struct imap_section *sec, struct extent *ret)
+{
+	const struct extent        none = { .nil = true };
+	const struct message_part *p, *inner;
+	struct extent              header;
+	int                        r = unpack_parts(f);
+
+	if (r < 0)
+		return r;
+	p = message_part_find(f->parts, f->n_parts, sec->path, sec->n_path);
+	*ret = none;
+	if (p == NULL)
+		return 0;
+	if (sec->text == IMAP_SECTION_ALL) {
+		*ret = (struct extent){ false, p->body_off, p->body_n };
+	} else if (sec->text == IMAP_SECTION_MIME) {
+		*ret = (struct extent){ false, p->header_off, p->header_n };
+	} else if (p->is_message && p->n_children != 0) {
+		inner = &f->parts[p->first_child];
+		header = (struct extent){ false, inner->header_off, inner->header_n };
+		*ret = message_extent(&header, p->body_off + p->body_n, sec->text);
+	}
+	return 0;
+}
+
+static int
+section_extent(struct fetch *f, const struct imap_fetch_item *it, struct extent *ret)
+{
+	const struct extent    header = { false, 0, f->m.header_n };
+	enum imap_section_text text = IMAP_SECTION_ALL;
+
+	if (names_part(it))
+		return part_extent(f, &it->section, ret);
+	if (it->kind == IMAP_FETCH_SECTION)
+		text = it->section.text;
+	else if (it->kind == IMAP_FETCH_RFC822_HEADER)
+		text = IMAP_SECTION_HEADER;
+	else if (it->kind == IMAP_FETCH_RFC822_TEXT)
+		text = IMAP_SECTION_TEXT;
+	*ret = message_extent(&header, f->m.size, text);
+	return 0;
+}
+
+/* --- sections: putting them --- */
+
+static void
+cut(const struct imap_fetch_item *it, uint64_t *off, uint64_t *n)
+{
+	uint64_t skip;
+
+	if (!it->partial)
+		return;
+	skip = it->off < *n ? it->off : *n;
+	*off += skip;
+	*n -= skip;
+	if (*n > it->n)
+		*n = it->n;
+}
+
+/* A read ends where a piece of the body ends, so that none is read twice. */
+static size_t
+read_size(const struct fetch *f)
+{
+	uint64_t n = f->literal_left;
+	uint64_t stop;
+
+	if (f->literal_off < f->m.header_n)
+		stop = f->m.header_n - f->literal_off;
+	else
+		stop = KV_BLOB_PIECE - (f->literal_off - f->m.header_n) % KV_BLOB_PIECE;
+	return (size_t)(n < stop ? n : stop);
+}
+
+static int
+put_literal_more(struct fetch *f)
+{
+	struct conn *conn = f->session->conn;
+	struct buf  *out = conn_output(conn);
+
+	while (f->literal_left > 0) {
+		size_t n, had = out->n;
+		int    r;
+
+		if (conn_output_full(conn))
+			return FETCH_FULL;
+		n = read_size(f);
+		r = message_read(f->session->account, &f->m, f->literal_off, n, out);
+		if (r < 0)
+			return r;
+		if (out->n - had != n)
+			return out->err < 0 ? out->err : E_CORRUPT;
+		f->literal_off += n;
+		f->literal_left -= n;
+	}
+	f->in_literal = false;
+	return FETCH_DONE;
+}
+
+static int
+put_extent(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
+{
+	struct buf *out = next_item(f);
+
+	imap_put_item_name(out, it);
+	buf_byte(out, ' ');
+	if (e.nil) {
+		buf_str(out, STR("NIL"));
+		return FETCH_DONE;
+	}
+	cut(it, &e.off, &e.n);
+	if (e.n == 0) {
+		buf_str(out, STR("\"\""));
+		return FETCH_DONE;
+	}
+	imap_put_literal_head(out, e.n);
+	f->in_literal = true;
+	f->literal_off = e.off;
+	f->literal_left = e.n;
+	return put_literal_more(f);
+}
+
+/* HEADER.FIELDS: chosen fields of a header section that is read as a whole. */
+static int
+put_fields(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
+{
+	OWN_BUF struct buf         header = BUF_INIT(HEADER_MAX);
+	OWN_BUF struct buf         chosen = BUF_INIT(HEADER_MAX);
+	const struct imap_section *sec = &it->section;
+	uint64_t                   off = 0, n;
+	struct buf                *out;
+	int                        r;
+
+	r = message_read(f->session->account, &f->m, e.off, (size_t)e.n, &header);
+	if (r < 0)
+		return r;
+	header_fields(buf_view(&header), sec->fields, sec->n_fields,
+	    sec->text == IMAP_SECTION_FIELDS_NOT, &chosen);
+	if (header.err < 0 || chosen.err < 0)
+		return header.err < 0 ? header.err : chosen.err;
+	n = chosen.n;
+	cut(it, &off, &n);
+	out = next_item(f);
+	imap_put_item_name(out, it);
+	buf_byte(out, ' ');
+	imap_put_literal(out, str_of(chosen.p + off, (size_t)n));
+	return FETCH_DONE;
+}
+
+static int
+put_section(struct fetch *f, const struct imap_fetch_item *it)
+{
+	struct extent e;
+	int           r = section_extent(f, it, &e);
+
+	if (r < 0)
+		return r;
+	if (it->kind == IMAP_FETCH_SECTION && !e.nil &&
+	    (it->section.text == IMAP_SECTION_FIELDS || it->section.text == IMAP_SECTION_FIELDS_NOT))
+		return put_fields(f, it, e);
+	return put_extent(f, it, e);
+}
+
+static int
+put_item(struct fetch *f, const struct imap_fetch_item *it)
+{
+	switch (it->kind) {
+	case IMAP_FETCH_FLAGS:
+		put_flags(f);
+		return FETCH_DONE;
+	case IMAP_FETCH_UID:
+		if (!f->put_uid)
+			put_uid(f);
+		return FETCH_DONE;
+	case IMAP_FETCH_INTERNALDATE:
+		put_date(f);
+		return FETCH_DONE;
+	case IMAP_FETCH_SIZE:
+		put_number(f, STR("RFC822.SIZE "), f->m.size);
+		return FETCH_DONE;
+	case IMAP_FETCH_MODSEQ:
+		put_modseq(f);
+		return FETCH_DONE;
+	case IMAP_FETCH_ENVELOPE:
+		put_fact(f, STR("ENVELOPE "), f->facts.envelope);
+		return FETCH_DONE;
+	case IMAP_FETCH_BODY:
+		put_fact(f, STR("BODY "), f->facts.body);
+		return FETCH_DONE;
+	case IMAP_FETCH_BODYSTRUCTURE:
+		put_fact(f, STR("BODYSTRUCTURE "), f->facts.body_structure);
+		return FETCH_DONE;
+	default:
+		return put_section(f, it);
+	}
+}
+
+/* --- the message --- */
+
+/* \Seen was just set: that is told in the same answer (RFC 3501 s6.4.5). */
+static void
+put_seen(struct fetch *f)
+{
+	if (f->session->condstore && !f->put_uid)
+		put_uid(f);
+	if (!f->has_flags)
+		put_flags(f);
+	if (f->session->condstore && !f->has_modseq)
+		put_modseq(f);
+}
+
+void
+fetch_message_begin(struct fetch *f, const struct message *m, const struct message_facts *facts)
+{
+	struct buf *out = conn_output(f->session->conn);
+	bool        now_seen = f->seen.n != 0 && ranges_has(&f->seen, m->uid);
+
+	f->open = true;
+	f->m = *m;
+	if (f->needs_facts)
+		f->facts = *facts;
+	f->parts = NULL;
+	f->item = 0;
+	f->any = false;
+	f->in_literal = false;
+	if (f->has_flags || now_seen)
+		view_put_flag_list_for(f->session->view, out, &m->flags);
+	f->whole = true;
+	f->line_at = out->n;
+	buf_str(out, STR("* "));
+	buf_u64(out, view_number(f->session->view, m->uid));
+	buf_str(out, STR(" FETCH ("));
+	if (f->put_uid)
+		put_uid(f);
+	if (now_seen)
+		put_seen(f);
+}
+
+/* The walk's bytes will be gone when the rest is put. */
+static int
+hold_facts(struct fetch *f)
+{
+	struct str *slices[] = { &f->facts.envelope, &f->facts.body, &f->facts.body_structure,
+		&f->facts.parts };
+	size_t      at = 0;
+
+	f->whole = false;
+	if (!f->needs_facts)
+		return 0;
+	if (f->facts_hold.n != 0 && f->facts.envelope.p == f->facts_hold.p)
+		return 0;
+	buf_reset(&f->facts_hold);
+	for (size_t i = 0; i < ARRAY_LEN(slices); i++)
+		buf_str(&f->facts_hold, *slices[i]);
+	if (f->facts_hold.err < 0)
+		return f->facts_hold.err;
+	for (size_t i = 0; i < ARRAY_LEN(slices); i++) {
+		slices[i]->p = f->facts_hold.p + at;
+		at += slices[i]->n;
+	}
+	return 0;
+}
+
+int
+fetch_message_more(struct fetch *f)
+{
+	struct buf *out = conn_output(f->session->conn);
+	int         r = f->in_literal ? put_literal_more(f) : FETCH_DONE;
+
+	while (r == FETCH_DONE && f->item < f->ask->n_items)
+		r = put_item(f, &f->ask->items[f->item++]);
+	if (r == FETCH_FULL) {
+		r = hold_facts(f);
+		return r < 0 ? r : FETCH_FULL;
+	}
+	f->open = false;
+	if (r < 0) {
+		if (f->whole)
+			out->n = f->line_at;
+		return r;
+	}
+	buf_str(out, STR(")\r\n"));
+	return FETCH_DONE;
+}

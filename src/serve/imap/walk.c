@@ -1,0 +1,86 @@
+#include "serve/imap/walk.h"
+
+/* Reading over a message that is not asked for costs less than opening a scan behind it. */
+enum { GAP_MAX = 24 };
+
+void
+walk_init(struct walk *w, struct account *account, mailbox_id mailbox, const struct ranges *set,
+    bool with_facts)
+{
+	*w = (struct walk){
+		.account = account,
+		.mailbox = mailbox,
+		.set = set,
+		.with_facts = with_facts,
+		.next = ranges_min(set),
+	};
+}
+
+void
+walk_pause(struct walk *w)
+{
+	if (w->iter != NULL)
+		message_iter_drop(w->iter);
+	w->iter = NULL;
+}
+
+/* Opens a scan from w->next over all ranges that lie close together. */
+static int
+open_scan(struct walk *w)
+{
+	const struct ranges *s = w->set;
+	size_t               last = w->at;
+
+	while (last + 1 < s->n && s->r[last + 1].lo - s->r[last].hi <= GAP_MAX)
+		last++;
+	w->iter_hi = s->r[last].hi;
+	return message_scan(w->account, w->mailbox, w->next, w->iter_hi, w->with_facts, &w->iter);
+}
+
+/* Moves `at` to the first range that reaches uid; false behind the last. */
+static bool
+seek(struct walk *w, uint32_t uid)
+{
+	while (w->at < w->set->n && w->set->r[w->at].hi < uid)
+		w->at++;
+	return w->at < w->set->n;
+}
+
+static void
+go_behind(struct walk *w, uint32_t uid)
+{
+	w->next = uid == UINT32_MAX || !seek(w, uid + 1) ? 0 : uid + 1;
+	if (w->next != 0 && w->next < w->set->r[w->at].lo)
+		w->next = w->set->r[w->at].lo;
+}
+
+int
+walk_next(struct walk *w, struct message *ret, struct message_facts *ret_facts)
+{
+	int r;
+
+	while (w->next != 0) {
+		if (w->iter == NULL) {
+			r = open_scan(w);
+			if (r < 0)
+				return r;
+		}
+		r = message_iter_next(w->iter, ret, ret_facts);
+		if (r < 0)
+			return r;
+		if (r == 0) {
+			walk_pause(w);
+			go_behind(w, w->iter_hi);
+			continue;
+		}
+		if (ret->uid < w->next)
+			continue; /* in a gap */
+		seek(w, ret->uid);
+		if (ret->uid < w->set->r[w->at].lo)
+			continue; /* in a later gap */
+		go_behind(w, ret->uid);
+		return 1;
+	}
+	walk_pause(w);
+	return 0;
+}
