@@ -15,7 +15,8 @@ mailbox_new(mailbox_id id, const struct mailbox_record *rec, struct mailbox **re
 		mem_free(box);
 		return E_NOMEM;
 	}
-	memcpy(box->name, rec->name.p, rec->name.n);
+	if (rec->name.n != 0)
+		memcpy(box->name, rec->name.p, rec->name.n);
 	box->id = id;
 	box->rec = *rec;
 	box->rec.name = str_of(box->name, rec->name.n);

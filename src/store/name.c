@@ -11,7 +11,7 @@ check_levels(struct str name)
 	do {
 		if (str_cut(&name, MAILBOX_SEPARATOR).n == 0 || ++depth > MAILBOX_DEPTH_MAX)
 			return E_CANNOT;
-	} while (name.p != NULL && name.n != 0);
+	} while (name.n != 0);
 	return 0;
 }
 

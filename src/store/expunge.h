@@ -1,0 +1,15 @@
+/*
+ * store/expunge.h: parts of removals, for the calls of message.h, mailbox deletion and the
+ * housekeeping. Internal to store/.
+ */
+#ifndef STORE_EXPUNGE_H
+#define STORE_EXPUNGE_H
+
+#include "store/edit.h"
+
+/* Deletes what is left of mailboxes that were deleted: a part; *ret_done when there is none. */
+int bury_part(struct account *, mailbox_id, const struct actor *, bool *ret_done);
+/* Deletes for good what was expunged before the time: a part; *ret_done when there is no more. */
+int purge_part(struct account *, int64_t before_ms, bool *ret_done);
+
+#endif
