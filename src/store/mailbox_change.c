@@ -335,34 +335,47 @@ delete(struct edit *e, struct mailbox *box)
 	return 0;
 }
 
-int
-mailbox_delete(struct account *a, struct str name, const struct actor *actor)
+/* The first half: the name disappears. */
+static int
+delete_name(struct account *a, struct str name, const struct actor *actor, mailbox_id *ret)
 {
 	OWN_EDIT struct edit e = { 0 };
 	struct mailbox      *box;
-	struct name          n;
 	mailbox_id           id;
-	bool                 done = false;
 	int                  r;
+
+	ACCOUNT_SCOPE(a);
+	r = account_ready(a);
+	if (r < 0)
+		return r;
+	box = account_box_named(a, name);
+	if (box == NULL)
+		return E_NO_MAILBOX;
+	id = box->id;
+	edit_begin(&e, a, actor);
+	r = delete(&e, box);
+	if (r < 0)
+		return r;
+	*ret = id;
+	return 0;
+}
+
+int
+mailbox_delete(struct account *a, struct str name, const struct actor *actor)
+{
+	struct name n;
+	mailbox_id  id;
+	bool        done = false;
+	int         r;
 
 	if (name_read(name, &n) < 0)
 		return E_NO_MAILBOX;
 	if (str_eq(name_str(&n), INBOX))
 		return E_CANNOT;
-	lock_take(&a->lock);
-	r = account_ready(a);
-	box = r == 0 ? account_box_named(a, name_str(&n)) : NULL;
-	if (box != NULL) {
-		id = box->id;
-		edit_begin(&e, a, actor);
-		r = delete(&e, box);
-	} else if (r == 0) {
-		r = E_NO_MAILBOX;
-	}
-	lock_give(&a->lock);
+	r = delete_name(a, name_str(&n), actor, &id);
 	if (r < 0)
 		return r;
-	/* The mailbox is gone. What fails here, store_tend does. */
+	/* The mailbox is gone. What fails of its messages, store_tend does. */
 	while (!done && bury_part(a, id, actor, &done) == 0)
 		;
 	return 0;
