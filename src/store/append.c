@@ -59,9 +59,9 @@ append(struct edit *e, struct mailbox *box, struct ingest *in, const struct appe
 	return edit_commit(e, EDIT_DURABLE);
 }
 
-int
-message_append(struct account *a, mailbox_id id, struct ingest *in,
-    const struct append_options *opt, const struct actor *actor, struct appended *ret)
+static int
+append_to(struct account *a, mailbox_id id, struct ingest *in, const struct append_options *opt,
+    const struct actor *actor, struct appended *ret)
 {
 	OWN_EDIT struct edit e = { 0 };
 	struct mailbox      *box;
@@ -81,7 +81,6 @@ message_append(struct account *a, mailbox_id id, struct ingest *in,
 	r = append(&e, box, in, opt);
 	if (r < 0)
 		return r;
-	in->written = true;
 	*ret = (struct appended){
 		.uid = box->rec.uidnext - 1,
 		.uidvalidity = box->rec.uidvalidity,
@@ -89,5 +88,39 @@ message_append(struct account *a, mailbox_id id, struct ingest *in,
 		.modseq = e.modseq,
 		.ticket = e.ticket,
 	};
+	return 0;
+}
+
+/* The message was put into the mailbox, but its bytes may be lost. */
+static void
+withdraw(struct store *store, account_id account, mailbox_id id, uint32_t uid)
+{
+	OWN_RANGES struct ranges uids = { 0 };
+	OWN(account)             a = NULL;
+	uint32_t                 next;
+
+	if (ranges_add(&uids, uid, uid) == 0 && account_open(store, account, &a) == 0)
+		message_expunge(a, id, &uids, true, 0, &ACTOR_NOBODY, NULL, &next);
+}
+
+int
+message_append(struct account *a, mailbox_id id, struct ingest *in,
+    const struct append_options *opt, const struct actor *actor, struct appended *ret)
+{
+	bool            was_written = in->written;
+	struct appended done;
+	int             r;
+
+	r = append_to(a, id, in, opt, actor, &done);
+	if (r < 0)
+		return r;
+	/* The engine may have been reopened between the check and the commit: a blob that was
+	 * written before that may be gone. */
+	if (was_written && ingest_ready(in) < 0) {
+		withdraw(a->store, a->id, id, done.uid);
+		return E_CONFLICT;
+	}
+	in->written = true;
+	*ret = done;
 	return 0;
 }
