@@ -21,11 +21,11 @@ read_message_literal(struct imap_reader *r, struct imap_append *append)
 {
 	append->binary = ir_take(r, '~');
 	if (!ir_take(r, '{'))
-		ir_fail(r, "message literal expected");
+		ir_missing(r, "message literal expected");
 	ir_u64(r);
 	ir_take(r, '+');
 	if (!ir_take(r, '}'))
-		ir_fail(r, "message literal expected");
+		ir_missing(r, "message literal expected");
 }
 
 /* [SP flag-list] [SP date-time] SP literal */

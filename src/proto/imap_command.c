@@ -37,7 +37,7 @@ imap_read_head(struct imap_reader *r, struct imap_head *ret)
 
 	ret->tag = head.tag;
 	if (head.tag.n == 0)
-		ir_latch(r, E_SYNTAX, "tag missing or bad");
+		ir_fail(r, "tag missing or bad");
 	r->left = str_skip(r->left, head.tag.n);
 	ir_sp(r);
 	head.uid = ir_take_word(r, STR("UID"));
@@ -174,10 +174,10 @@ imap_parse_store(struct imap_reader *r, struct imap_args *ret)
 	                                   : IMAP_STORE_REPLACE;
 	args.store.silent = ir_take_word(r, STR("FLAGS.SILENT"));
 	if (!args.store.silent && !ir_take_word(r, STR("FLAGS")))
-		ir_fail(r, "FLAGS or FLAGS.SILENT expected");
+		ir_missing(r, "FLAGS or FLAGS.SILENT expected");
 	ir_sp(r);
 	ir_flags(r, true, &args.store.flags);
 	if ((args.store.flags.system & IMAP_FLAG_RECENT) != 0)
-		ir_latch(r, E_SYNTAX, "\\Recent cannot be changed");
+		ir_fail(r, "\\Recent cannot be changed");
 	return ir_finish(r, &args, ret);
 }

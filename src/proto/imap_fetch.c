@@ -49,7 +49,7 @@ read_section_fields(struct imap_reader *r, struct imap_section *section)
 	while (ir_more(r))
 		ir_strs_add(r, &fields, ir_astring(r), IMAP_SECTION_FIELDS_MAX);
 	if (fields.n == 0)
-		ir_latch(r, E_SYNTAX, "list of header fields is empty");
+		ir_fail(r, "list of header fields is empty");
 	section->fields = fields.s;
 	section->n_fields = fields.n;
 }
@@ -216,7 +216,7 @@ read_items(struct imap_reader *r, struct imap_fetch *fetch)
 	while (ir_more(r))
 		read_item(r, fetch);
 	if (fetch->n_items == 0)
-		ir_latch(r, E_SYNTAX, "list of FETCH items is empty");
+		ir_fail(r, "list of FETCH items is empty");
 }
 
 /* "(CHANGEDSINCE 5)", RFC 7162 s3.1.4 */

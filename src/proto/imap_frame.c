@@ -99,18 +99,11 @@ find_marker(struct str line, struct marker *ret)
 		m.sync = false;
 		line.n--;
 	}
-	/* No count has more than 20 digits: looking no further keeps this constant. */
-	for (end = i = line.n; i > 0 && end - i < 20 && ascii_is_digit(line.p[i - 1]);)
+	for (end = i = line.n; i > 0 && ascii_is_digit(line.p[i - 1]);)
 		i--;
-	if (i == end || i == 0)
+	if (i == end || i == 0 || line.p[i - 1] != '{')
 		return false;
-	if (line.p[i - 1] != '{') {
-		if (!ascii_is_digit(line.p[i - 1]))
-			return false;
-		m.overflow = true;
-	} else if (str_to_u64(str_of(line.p + i, end - i), &m.n) < 0 || m.n > INT64_MAX) {
-		m.overflow = true;
-	}
+	m.overflow = str_to_u64(str_of(line.p + i, end - i), &m.n) < 0 || m.n > INT64_MAX;
 	if (m.overflow)
 		m.n = UINT64_MAX;
 	*ret = m;
@@ -163,7 +156,7 @@ is_message(struct str text)
 	return str_ieq(word, STR("APPEND")) && str_trim(text).n > 0;
 }
 
-/* Checks a literal that is to be kept, and begins it. 0, or the event. */
+/* Checks a literal that is to be kept, and begins it. True when there is something to report. */
 static bool
 begin_literal(struct imap_frame *f, const struct marker *m, enum imap_frame_event *ev)
 {
@@ -266,7 +259,7 @@ feed_skip(struct imap_frame *f, struct str in, size_t *used)
 		skip_from(f, &m);
 }
 
-/* One step of the machine. True when there is something to report. */
+/* One step of the machine. True when there is something to report: then *ev. */
 static bool
 feed_step(struct imap_frame *f, struct str in, size_t *used, enum imap_frame_event *ev)
 {
@@ -321,7 +314,7 @@ feed_step(struct imap_frame *f, struct str in, size_t *used, enum imap_frame_eve
 enum imap_frame_event
 imap_frame_feed(struct imap_frame *f, struct str in, size_t *used)
 {
-	enum imap_frame_event ev = IMAP_FRAME_NEED;
+	enum imap_frame_event ev;
 	uint8_t               was;
 	size_t                step;
 	bool                  report;
@@ -334,7 +327,7 @@ imap_frame_feed(struct imap_frame *f, struct str in, size_t *used)
 		in = str_skip(in, step);
 		*used += step;
 	} while (!report && (in.n > 0 || f->state != was));
-	return ev;
+	return report ? ev : IMAP_FRAME_NEED;
 }
 
 void

@@ -2,7 +2,7 @@
 #include "base/error.h"
 #include "proto/imap_read.h"
 
-enum { USE_MAX = 50, PATTERNS_MAX = 1000 };
+enum { USE_MAX = 50, PATTERNS_MAX = 100 };
 
 int
 imap_parse_mailbox(struct imap_reader *r, struct imap_args *ret)
@@ -39,7 +39,7 @@ read_use(struct imap_reader *r)
 	struct str s = r->left;
 
 	if (!ir_take(r, '\\'))
-		ir_fail(r, "special use expected");
+		ir_missing(r, "special use expected");
 	return str_head(s, 1 + ir_atom(r).n);
 }
 

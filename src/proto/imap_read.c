@@ -17,7 +17,13 @@ ir_latch(struct imap_reader *r, int err, const char *what)
 void
 ir_fail(struct imap_reader *r, const char *what)
 {
-	ir_latch(r, E_SYNTAX, ir_at_end(r) ? "argument missing" : what);
+	ir_latch(r, E_SYNTAX, what);
+}
+
+void
+ir_missing(struct imap_reader *r, const char *what)
+{
+	ir_fail(r, ir_at_end(r) ? "argument missing" : what);
 }
 
 const struct imap_name *
@@ -87,7 +93,7 @@ take_some(struct imap_reader *r, bool (*is)(char), const char *what)
 	struct str s = take_while(r, is);
 
 	if (s.n == 0)
-		ir_fail(r, what);
+		ir_missing(r, what);
 	return s;
 }
 
@@ -104,7 +110,7 @@ void
 ir_sp(struct imap_reader *r)
 {
 	if (!ir_peek(r, ' '))
-		ir_fail(r, "blank missing");
+		ir_missing(r, "blank missing");
 	ir_skip_sp(r);
 }
 
@@ -125,7 +131,7 @@ ir_finish(struct imap_reader *r, const struct imap_args *args, struct imap_args 
 	ir_take(r, '\r');
 	ir_take(r, '\n');
 	if (r->left.n > 0)
-		ir_latch(r, E_SYNTAX, "unexpected text after the arguments");
+		ir_fail(r, "unexpected text after the arguments");
 	if (r->err == 0)
 		*ret = *args;
 	return r->err;
@@ -135,7 +141,7 @@ void
 ir_open(struct imap_reader *r, const char *what)
 {
 	if (!ir_take(r, '('))
-		ir_fail(r, what);
+		ir_missing(r, what);
 	ir_skip_sp(r);
 }
 
@@ -146,7 +152,7 @@ ir_more(struct imap_reader *r)
 	if (ir_take(r, ')'))
 		return false;
 	if (ir_at_end(r))
-		ir_latch(r, E_SYNTAX, "')' missing");
+		ir_fail(r, "')' missing");
 	return r->err == 0;
 }
 
@@ -210,7 +216,7 @@ read_quoted(struct imap_reader *r)
 			break;
 	}
 	if (n >= s.n || s.p[n] != '"') {
-		ir_latch(r, E_SYNTAX, "quoted string without its end");
+		ir_fail(r, "quoted string without its end");
 		return STR_NONE;
 	}
 	r->left = str_skip(s, n + 1);
@@ -234,13 +240,13 @@ read_literal(struct imap_reader *r)
 		s = str_skip(s, 1);
 	good = str_to_u64(count, &n) == 0 && str_starts(s, STR("\n")) && n <= s.n - 1;
 	if (!good) {
-		ir_latch(r, E_SYNTAX, "bad literal");
+		ir_fail(r, "bad literal");
 		return STR_NONE;
 	}
 	r->left = str_skip(s, n + 1);
 	s = str_head(str_skip(s, 1), n);
 	if (str_find_byte(s, '\0') < s.n)
-		ir_latch(r, E_SYNTAX, "NUL byte in a string");
+		ir_fail(r, "NUL byte in a string");
 	return s;
 }
 
@@ -257,7 +263,7 @@ ir_string(struct imap_reader *r)
 		return read_quoted(r);
 	if (is_literal(r))
 		return read_literal(r);
-	ir_fail(r, "string expected");
+	ir_missing(r, "string expected");
 	return STR_NONE;
 }
 
@@ -282,7 +288,7 @@ ir_u64(struct imap_reader *r)
 	uint64_t   v = 0;
 
 	if (r->err == 0 && (str_to_u64(digits, &v) < 0 || v > INT64_MAX))
-		ir_latch(r, E_SYNTAX, "number too big");
+		ir_fail(r, "number too big");
 	return v;
 }
 
@@ -402,7 +408,7 @@ read_flag(struct imap_reader *r, struct imap_flags *flags)
 	name.n = 1 + take_while(r, is_atom).n;
 	row = ir_name_find(IMAP_FLAG_NAMES, IMAP_FLAG_COUNT, name);
 	if (row == NULL)
-		ir_latch(r, E_SYNTAX, "unknown system flag");
+		ir_fail(r, "unknown system flag");
 	else
 		flags->system |= row->value;
 }
@@ -416,7 +422,7 @@ ir_flags(struct imap_reader *r, bool bare, struct imap_flags *flags)
 		return;
 	}
 	if (!bare || ir_at_end(r))
-		ir_fail(r, "flag list expected");
+		ir_missing(r, "flag list expected");
 	while (!ir_at_end(r)) {
 		ir_skip_sp(r);
 		read_flag(r, flags);
@@ -449,6 +455,6 @@ ir_status_items(struct imap_reader *r)
 			items |= row->value;
 	}
 	if (items == 0)
-		ir_latch(r, E_SYNTAX, "list of status items is empty");
+		ir_fail(r, "list of status items is empty");
 	return items;
 }

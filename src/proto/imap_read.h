@@ -24,7 +24,8 @@ extern const struct imap_name IMAP_FLAG_NAMES[IMAP_FLAG_COUNT]; /* "\Seen": enum
 const struct imap_name *ir_name_find(const struct imap_name *, size_t n, struct str name);
 
 void ir_latch(struct imap_reader *, int err, const char *what);
-void ir_fail(struct imap_reader *, const char *what); /* E_SYNTAX, "argument missing" at the end */
+void ir_fail(struct imap_reader *, const char *what);    /* E_SYNTAX */
+void ir_missing(struct imap_reader *, const char *what); /* the same; the line's end has its words */
 
 static inline bool
 ir_peek(const struct imap_reader *r, char c)

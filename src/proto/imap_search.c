@@ -110,7 +110,7 @@ read_day(struct imap_reader *r)
 	int32_t    day = 0;
 
 	if (r->err == 0 && date_parse_imap_day(text, &day) < 0)
-		ir_latch(r, E_SYNTAX, "bad date");
+		ir_fail(r, "bad date");
 	return day;
 }
 
@@ -194,7 +194,7 @@ read_word_key(struct searcher *s)
 			read_argument(s, &KEYS[i], key);
 			return key;
 		}
-	ir_latch(s->r, E_SYNTAX, word.n > 0 ? "unknown search key" : "search key expected");
+	ir_fail(s->r, "unknown search key");
 	return NULL;
 }
 
@@ -231,7 +231,7 @@ read_list(struct searcher *s, unsigned depth)
 		end = *end != NULL ? &(*end)->next : NULL;
 	}
 	if (key != NULL && key->list == NULL)
-		ir_latch(s->r, E_SYNTAX, "search key expected");
+		ir_fail(s->r, "search key expected");
 	return key;
 }
 
