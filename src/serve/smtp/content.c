@@ -45,7 +45,8 @@ spoil(struct smtp_tx *tx, int err)
 	if (tx->err < 0 || err == 0)
 		return;
 	tx->err = err;
-	ingest_drop(TAKE(tx->ingest));
+	if (tx->ingest != NULL)
+		ingest_drop(TAKE(tx->ingest));
 }
 
 static void

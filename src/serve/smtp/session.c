@@ -103,7 +103,8 @@ smtp_tx_reset(struct smtp_session *s)
 {
 	struct smtp_tx *tx = &s->tx;
 
-	ingest_drop(TAKE(tx->ingest));
+	if (tx->ingest != NULL)
+		ingest_drop(tx->ingest);
 	for (uint32_t i = 0; i < tx->n_targets; i++)
 		account_drop(tx->targets[i].account);
 	arena_done(&tx->arena);
@@ -134,9 +135,11 @@ static int
 next_line(struct smtp_session *s, struct str *ret, size_t *ret_n)
 {
 	struct str in = conn_input(s->conn);
-	size_t     max = line_max(s, in);
-	size_t     n = s->line_seen + str_find_byte(str_skip(in, s->line_seen), '\n');
+	size_t     max = line_max(s, in), n;
 
+	if (in.n == 0)
+		return 0;
+	n = s->line_seen + str_find_byte(str_skip(in, s->line_seen), '\n');
 	s->line_seen = n;
 	if (n == in.n) {
 		if (n > max) {
