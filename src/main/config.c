@@ -218,23 +218,31 @@ on_key(void *arg, const char *section, const char *key, const char *value)
 }
 
 int
-config_load(struct config *c, const char *path, struct arena *a, struct buf *problem)
+config_read(struct config *c, FILE *file, const char *name, struct arena *a, struct buf *problem)
 {
-	struct load l = { .config = c, .arena = a, .path = path, .problem = problem };
-	int         bad_line;
+	struct load l = { .config = c, .arena = a, .path = name, .problem = problem, .file = file };
+	int         bad_line = ini_parse_stream(next_line, &l, on_key, &l);
 
-	l.file = fopen(path, "re");
-	if (l.file == NULL) {
-		buf_printf(problem, "%s: %s", path, strerrordesc_np(errno));
-		return E_NOT_FOUND;
-	}
-	bad_line = ini_parse_stream(next_line, &l, on_key, &l);
-	fclose(l.file);
 	if (l.err == 0 && bad_line > 0) {
 		l.line = bad_line;
 		note(&l, E_SYNTAX, "neither [section] nor key = value", "", "");
 	}
 	return l.err == 0 && bad_line < 0 ? E_NOMEM : l.err;
+}
+
+int
+config_load(struct config *c, const char *path, struct arena *a, struct buf *problem)
+{
+	FILE *file = fopen(path, "re");
+	int   r;
+
+	if (file == NULL) {
+		buf_printf(problem, "%s: %s", path, strerrordesc_np(errno));
+		return E_NOT_FOUND;
+	}
+	r = config_read(c, file, path, a, problem);
+	fclose(file);
+	return r;
 }
 
 int

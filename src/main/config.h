@@ -9,6 +9,8 @@
 #ifndef MAIN_CONFIG_H
 #define MAIN_CONFIG_H
 
+#include <stdio.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 
@@ -52,7 +54,8 @@ struct config {
 
 /* The defaults. */
 int config_init(struct config *, struct arena *);
-/* Reads the file over what is there. *problem gets "FILE:LINE: what is wrong". */
+/* Reads the file over what is there. *problem gets "NAME:LINE: what is wrong". */
+int config_read(struct config *, FILE *, const char *name, struct arena *, struct buf *problem);
 int config_load(struct config *, const char *path, struct arena *, struct buf *problem);
 /* Replaces or, after the first call for a name, adds an address: --listen NAME=ADDR:PORT. With the
  * first call of all, every listener of the file and the defaults is dropped. E_SYNTAX. */
