@@ -1,0 +1,118 @@
+#include "mime/address.h"
+#include "mime/entity.h"
+#include "mime/header.h"
+#include "mime/wire.h"
+
+static void
+put_nullable(struct str s, bool for_people, struct buf *to)
+{
+	if (s.p == NULL)
+		wire_nil(to);
+	else if (for_people)
+		wire_text(to, s);
+	else
+		wire_string(to, s);
+}
+
+/* RFC 9051 s7.5.2: (name route mailbox host); a group's start has no host, its end no mailbox. */
+static void
+put_address(const struct address *a, struct buf *to)
+{
+	buf_byte(to, '(');
+	put_nullable(a->name, true, to);
+	buf_byte(to, ' ');
+	put_nullable(a->route, false, to);
+	buf_byte(to, ' ');
+	put_nullable(a->mailbox, false, to);
+	buf_byte(to, ' ');
+	put_nullable(a->domain, false, to);
+	buf_byte(to, ')');
+}
+
+/* The addresses of one field's value; *left counts down over all fields of that name. */
+static void
+put_value(struct str value, uint32_t *left, struct buf *to)
+{
+	static const struct address           GROUP_END = { .kind = ADDRESS_GROUP_END };
+	OWN_ADDRESS_READER struct address_reader r;
+	struct address                        a;
+	bool                                  in_group = false;
+
+	address_reader_init(&r, value);
+	for (; *left > 0 && address_next(&r, &a); --*left) {
+		put_address(&a, to);
+		in_group = r.in_group;
+	}
+	if (in_group)
+		put_address(&GROUP_END, to);
+	if (r.text.err < 0)
+		to->err = r.text.err;
+}
+
+/* All fields of that name, in one list. False, and nothing is put, when there is no address. */
+static bool
+put_addresses(const struct entity_fields *f, enum entity_field at, uint32_t max, struct buf *to)
+{
+	struct str          section = f->section;
+	struct header_field h;
+	size_t              start = to->n;
+	bool                any;
+
+	buf_byte(to, '(');
+	if (f->count[at] == 1)
+		put_value(f->first[at], &max, to);
+	while (f->count[at] > 1 && header_next(&section, &h))
+		if (entity_field_of(h.name) == at)
+			put_value(h.value, &max, to);
+	any = to->n > start + 1;
+	buf_byte(to, ')');
+	if (!any && to->err == 0)
+		to->n = start;
+	return any;
+}
+
+static void
+put_again(struct buf *to, size_t at, size_t n)
+{
+	char *q = buf_grow(to, n);
+
+	if (q != NULL)
+		memcpy(q, to->p + at, n);
+}
+
+static void
+put_text(const struct entity_fields *f, enum entity_field at, struct buf *to)
+{
+	buf_byte(to, ' ');
+	put_nullable(f->last[at], true, to);
+}
+
+void
+envelope_put(const struct entity_fields *f, uint32_t max, struct buf *to)
+{
+	static const enum entity_field PEOPLE[] = { ENTITY_FROM, ENTITY_SENDER, ENTITY_REPLY_TO,
+		ENTITY_TO, ENTITY_CC, ENTITY_BCC };
+	size_t from = 0, from_n = 0;
+
+	buf_byte(to, '(');
+	put_nullable(f->last[ENTITY_DATE], true, to);
+	put_text(f, ENTITY_SUBJECT, to);
+	for (size_t i = 0; i < ARRAY_LEN(PEOPLE); i++) {
+		bool any;
+
+		buf_byte(to, ' ');
+		if (i == 0)
+			from = to->n;
+		any = put_addresses(f, PEOPLE[i], max, to);
+		if (i == 0)
+			from_n = to->n - from;
+		/* Without an own value Sender and Reply-To are those of From. */
+		if (!any && (PEOPLE[i] == ENTITY_SENDER || PEOPLE[i] == ENTITY_REPLY_TO) && from_n != 0)
+			put_again(to, from, from_n);
+		else if (!any)
+			wire_nil(to);
+	}
+	put_text(f, ENTITY_IN_REPLY_TO, to);
+	put_text(f, ENTITY_MESSAGE_ID, to);
+	buf_byte(to, ')');
+}
