@@ -20,7 +20,10 @@ jobs_init(struct jobs *j, size_t max)
 	lock_init(&j->lock, LOCK_NET_JOBS);
 	pthread_cond_init(&j->more, NULL);
 	j->ring = mem_zalloc(max * sizeof(*j->ring));
-	return j->ring != NULL ? 0 : E_NOMEM;
+	if (j->ring != NULL)
+		return 0;
+	jobs_done(j);
+	return E_NOMEM;
 }
 
 void

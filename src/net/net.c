@@ -39,10 +39,11 @@ open_fds(struct net *net)
 
 	net->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	net->run_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	net->sweep_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (net->epoll_fd < 0 || net->run_fd < 0 || net->sweep_fd < 0)
+	if (net->epoll_fd < 0 || net->run_fd < 0 ||
+	    epoll_ctl(net->epoll_fd, EPOLL_CTL_ADD, net->run_fd, &ev) < 0)
 		return E_IO;
-	return epoll_ctl(net->epoll_fd, EPOLL_CTL_ADD, net->run_fd, &ev) < 0 ? E_IO : 0;
+	net->sweep_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	return net->sweep_fd < 0 ? E_IO : 0;
 }
 
 int
@@ -196,7 +197,7 @@ net_drop(struct net *net)
 	if (net == NULL)
 		return;
 	n = atomic_load(&net->listeners_n);
-	if (net->slab.chunks != NULL && net->jobs.ring != NULL)
+	if (net->sweep_fd >= 0)
 		net_stop(net);
 	for (size_t i = 0; i < n; i++)
 		listener_drop(net->listeners[i]);

@@ -21,9 +21,9 @@ slab_init(struct slab *s, struct net *net, size_t conns_max, size_t per_address_
 	lock_init(&s->lock, LOCK_NET_TABLE);
 	list_init(&s->free);
 	map_init(&s->counts);
+	s->empty_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	s->chunks_max = (conns_max + SLAB_CHUNK - 1) / SLAB_CHUNK;
 	s->chunks = mem_zalloc(s->chunks_max * sizeof(*s->chunks));
-	s->empty_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (s->chunks == NULL || s->empty_fd < 0) {
 		slab_done(s);
 		return E_NOMEM;
@@ -50,6 +50,7 @@ slab_done(struct slab *s)
 	if (s->empty_fd >= 0)
 		close(s->empty_fd);
 	lock_done(&s->lock);
+	*s = (struct slab){ 0 };
 }
 
 static int

@@ -224,9 +224,11 @@ test_park(void **state)
 	client_expect(&c, "y");
 	/* A delay, moved by the clock. */
 	client_send(&c, "DELAY 60000\r\n");
-	rig_nap();
+	WAIT_FOR(atomic_load(&rig.entered) == 202);
 	clock_test_advance(59000);
-	assert_int_equal(atomic_load(&rig.open), 1);
+	for (int i = 0; i < 300; i++)
+		rig_nap();
+	assert_int_equal(recv(c.fd, c.in, sizeof(c.in), MSG_DONTWAIT), -1);
 	clock_test_advance(2000);
 	client_expect(&c, "late");
 	client_close(&c);
@@ -324,10 +326,7 @@ test_slow_reader(void **state)
 	client_ask(&c, "TIMEOUT 60000", "ok");
 	client_send(&c, "BIG 100000000\r\n");
 	client_skip(&c, 1000);
-	for (int i = 0; i < 100; i++)
-		rig_nap();
-	clock_test_advance(61000);
-	WAIT_FOR(net_conns(rig.net) == 0);
+	WAIT_FOR((clock_test_advance(61000), net_conns(rig.net) == 0));
 	client_close(&c);
 	rig_stop(&rig);
 }
@@ -393,9 +392,11 @@ count(void *arg)
 	atomic_fetch_add((atomic_int *)arg, 1);
 }
 
+/* Counts itself in, then waits for 0. */
 static void
 hold(void *arg)
 {
+	atomic_fetch_add((atomic_int *)arg, 1);
 	while (atomic_load((atomic_int *)arg) != 0)
 		rig_nap();
 }
@@ -412,8 +413,7 @@ test_jobs(void **state)
 	rig_start(&rig, &few);
 	net_job(rig.net, hold, &wait);
 	net_job(rig.net, hold, &wait);
-	for (int i = 0; i < 50; i++)
-		rig_nap();
+	WAIT_FOR(atomic_load(&wait) == 3);
 	while (net_job(rig.net, count, &n) == 0)
 		added++;
 	assert_int_equal(added, 8);
@@ -422,10 +422,7 @@ test_jobs(void **state)
 	WAIT_FOR(atomic_load(&n) == 8);
 	assert_int_equal(net_every(rig.net, 3600000, count, &rounds), 0);
 	for (int i = 1; i < 4; i++) {
-		clock_test_advance(3600000);
-		WAIT_FOR(atomic_load(&rounds) == i);
-		for (int k = 0; k < 20; k++)
-			rig_nap(); /* the round is over and set anew */
+		WAIT_FOR((clock_test_advance(3600000), atomic_load(&rounds) >= i));
 	}
 	rig_stop(&rig);
 }

@@ -131,6 +131,7 @@ line_wait(struct line_session *s, struct str word, struct str rest)
 		s->delayed = true;
 	}
 	conn_at_boundary(s->conn, false);
+	atomic_fetch_add(&s->rig->entered, 1);
 	return STEP_WAIT;
 }
 
@@ -171,6 +172,7 @@ line_command(struct line_session *s, struct str word, struct str rest)
 	} else if (str_eq(word, STR("BODY"))) {
 		s->body = true;
 		conn_at_boundary(s->conn, false);
+		atomic_fetch_add(&s->rig->entered, 1);
 	} else if (str_eq(word, STR("WHO"))) {
 		say_who(s);
 	} else if (str_eq(word, STR("TLS"))) {
@@ -249,6 +251,7 @@ line_step(struct line_session *s, unsigned why)
 		say(s, s->parked ? "woken" : "late");
 		s->parked = s->delayed = false;
 		conn_at_boundary(s->conn, true);
+		return STEP_DONE;
 	}
 	if (s->idle)
 		see_poke(s);
@@ -337,16 +340,23 @@ client_of(struct client *c, int fd)
 }
 
 int
-client_connect(int port)
+client_reach(int fd, int port)
 {
 	struct sockaddr_in a = {
 		.sin_family = AF_INET,
 		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
+
+	return connect(fd, (struct sockaddr *)&a, sizeof(a));
+}
+
+int
+client_connect(int port)
+{
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
+	if (fd >= 0 && client_reach(fd, port) < 0) {
 		close(fd);
 		return -1;
 	}
@@ -523,8 +533,7 @@ write_pair(const char *file, X509 *cert, EVP_PKEY *key)
 	assert_non_null(f);
 	PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL);
 	fclose(f);
-	free((char *)p.cert_path);
-	free((char *)p.key_path);
+	rig_free_pair(&p);
 }
 
 void
@@ -558,4 +567,32 @@ rig_pair(const char *file)
 	assert_true(asprintf(&cert, "%s/%s.pem", rig_folder(), file) > 0);
 	assert_true(asprintf(&key, "%s/%s.key", rig_folder(), file) > 0);
 	return (struct tls_pair){ cert, key };
+}
+
+void
+rig_free_pair(struct tls_pair *p)
+{
+	free((char *)p->cert_path);
+	free((char *)p->key_path);
+}
+
+void
+rig_move_key(const char *from, const char *to)
+{
+	struct tls_pair a = rig_pair(from), b = rig_pair(to);
+
+	assert_int_equal(rename(a.key_path, b.key_path), 0);
+	rig_free_pair(&a);
+	rig_free_pair(&b);
+}
+
+void
+rig_move_pair(const char *from, const char *to)
+{
+	struct tls_pair a = rig_pair(from), b = rig_pair(to);
+
+	assert_int_equal(rename(a.cert_path, b.cert_path), 0);
+	rig_free_pair(&a);
+	rig_free_pair(&b);
+	rig_move_key(from, to);
 }

@@ -31,6 +31,7 @@ struct rig {
 	atomic_int       open;         /* sessions now */
 	atomic_int       opened;       /* sessions ever */
 	atomic_int       jobs;         /* run */
+	atomic_int       entered;      /* BODY, PARK and DELAY that have begun */
 	atomic_int       sends;        /* before_send was called */
 	atomic_int       send_error;   /* what before_send returns */
 	atomic_int       hold_jobs;    /* a job of PARK waits while it is set */
@@ -67,6 +68,7 @@ struct client {
 };
 
 int  client_connect(int port); /* the fd, or -1 */
+int  client_reach(int fd, int port); /* connect(2) */
 void client_open(struct client *, int port);
 void client_of(struct client *, int fd);
 void client_close(struct client *);
@@ -87,7 +89,11 @@ bool client_is_closed(struct client *);
 const char *rig_folder(void); /* made once */
 /* Self-signed for the names (comma separated DNS names); writes NAME.pem and NAME.key. */
 void rig_make_cert(const char *file, const char *names);
-struct tls_pair rig_pair(const char *file);
+struct tls_pair rig_pair(const char *file); /* its paths; rig_free_pair */
+void rig_free_pair(struct tls_pair *);
+/* Puts the files of one in the place of another's, as renewing does. */
+void rig_move_pair(const char *from, const char *to);
+void rig_move_key(const char *from, const char *to);
 void rig_clean(void);
 
 #endif
