@@ -25,7 +25,7 @@ const struct imap_name *ir_name_find(const struct imap_name *, size_t n, struct 
 
 void ir_latch(struct imap_reader *, int err, const char *what);
 void ir_fail(struct imap_reader *, const char *what);    /* E_SYNTAX */
-void ir_missing(struct imap_reader *, const char *what); /* the same; the line's end has its words */
+void ir_missing(struct imap_reader *, const char *what); /* or "argument missing", at the end */
 
 static inline bool
 ir_peek(const struct imap_reader *r, char c)

@@ -1,8 +1,8 @@
 /*
  * tests/unit/proto/imap_case.h: a command line and what it is understood as, for tables of tests.
  *
- * Each line is also cut after every byte, in memory of exactly that size: the parser must end with an
- * error or a result, and the sanitizer sees every read past the end.
+ * Each line is also cut after every byte, in memory of exactly that size: the parser must end with
+ * an error or a result, and the sanitizer sees every read past the end.
  */
 #ifndef TESTS_IMAP_CASE_H
 #define TESTS_IMAP_CASE_H

@@ -105,6 +105,7 @@ static void
 test_id(void **state)
 {
 	OWN_BUF struct buf many = BUF_INIT(10000);
+	struct imap_case   too_many = { NULL, "LIMIT too many members in a list" };
 
 	(void)state;
 	RUN(imap_parse_id, dump_id, ID);
@@ -112,7 +113,8 @@ test_id(void **state)
 	for (int i = 0; i < 101; i++)
 		buf_str(&many, STR("a b "));
 	buf_put(&many, ")", 2);
-	RUN(imap_parse_id, dump_id, ((struct imap_case[]){ { many.p, "LIMIT too many members in a list" } }));
+	too_many.line = many.p;
+	case_run(&(struct imap_case_kind){ imap_parse_id, dump_id, false }, &too_many, 1);
 }
 
 static void

@@ -1,4 +1,4 @@
-/* proto/imap_frame: where commands end, whatever way the bytes come; limits; what follows a refusal. */
+/* proto/imap_frame: where commands end, however the bytes come; limits; what follows a refusal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
