@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "serve/imap/imap.h"
 #include "serve/imap/verbs.h"
 
 static const char *
@@ -111,11 +112,13 @@ imap_fail(struct imap_session *s, int err)
 {
 	const struct error_row *row = error_row(err);
 
+	const char              first = ascii_upper(row->text[0]);
+
 	if (strcmp(row->imap_code, "BAD") == 0)
-		return imap_bad(s, "Failed: %s.", row->text);
+		return imap_bad(s, "%c%s.", first, row->text + 1);
 	if (row->imap_code[0] == '\0')
-		return imap_no(s, "Failed: %s.", row->text);
-	return imap_no(s, "[%s] Failed: %s.", row->imap_code, row->text);
+		return imap_no(s, "%c%s.", first, row->text + 1);
+	return imap_no(s, "[%s] %c%s.", row->imap_code, first, row->text + 1);
 }
 
 void
@@ -296,7 +299,7 @@ session_close(void *session)
 	mem_free(s);
 }
 
-const struct session_type imap_session_type = {
+const struct session_type IMAP_SESSION = {
 	.name = "imap",
 	.open = session_open,
 	.run = session_run,

@@ -96,8 +96,6 @@ struct imap_session {
 	struct watch         watch;     /* registered during IDLE */
 };
 
-extern const struct session_type imap_session_type; /* its server is a struct server */
-
 /* The one setter of the state; logs it. */
 void imap_state_set(struct imap_session *, enum imap_state);
 /* Leaves SELECTED (or does nothing): the view goes. */

@@ -209,6 +209,11 @@ view_collect(struct view *v)
 		r = collect_all_anew(&c, &upto);
 	if (r == 0 && c.mailbox_changed)
 		r = check_mailbox(v);
+	if (r == E_NOT_FOUND) {
+		/* The account is gone, and the mailbox with it. */
+		v->deleted = true;
+		r = E_NO_MAILBOX;
+	}
 	if (r == 0)
 		r = take_in(v, &c);
 	if (r == 0) {
@@ -233,10 +238,10 @@ view_own_end(struct view *v, uint64_t begun)
 	/* Exactly one commit since: it is ours. Else we cannot tell, and saying it again is harmless. */
 	if (account_modseq(v->account) != begun + 1)
 		return;
-	if (v->n_own == VIEW_OWN_MAX)
-		(void)view_collect(v); /* its error comes back when the news is due */
 	if (v->n_own < VIEW_OWN_MAX)
 		v->own[v->n_own++] = begun + 1;
+	if (v->n_own == VIEW_OWN_MAX)
+		(void)view_collect(v); /* its error comes back when the news is due */
 }
 
 /* --- telling --- */

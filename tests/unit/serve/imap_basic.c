@@ -1,15 +1,15 @@
 /* Tests of serve/imap: greeting, login, states, small commands, bad input. */
-#include "imap_world.h"
+#include "imap_rig.h"
 
 #include "base/clock.h"
 
 static void
 test_greeting(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_open(w, 1);
-	play(w, "1> a1 CAPABILITY\n"
+	rig_open(r, 1);
+	play(r, "1> a1 CAPABILITY\n"
 	        "1< * CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE AUTH=PLAIN AUTH=LOGIN\n"
 	        "1< a1 OK ~\n"
 	        "1> a2 LOGOUT\n"
@@ -21,17 +21,17 @@ test_greeting(void **state)
 static void
 test_login(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_open(w, 1);
-	play(w, "1> a1 LOGIN alice@example.org wrong\n"
+	rig_open(r, 1);
+	play(r, "1> a1 LOGIN alice@example.org wrong\n"
 	        "1< a1 NO [AUTHENTICATIONFAILED] ~\n"
 	        "1> a2 LOGIN \"alice@example.org\" \"secret\"\n"
 	        "1< a2 OK [CAPABILITY IMAP4rev1 ~ CONDSTORE~] Logged in.\n"
 	        "1> a3 LOGIN alice@example.org secret\n"
 	        "1< a3 BAD ~\n");
-	world_open(w, 2);
-	play(w, "2> b1 LOGIN {17}\n"
+	rig_open(r, 2);
+	play(r, "2> b1 LOGIN {17}\n"
 	        "2< + OK\n"
 	        "2+ alice@example.org {6+}\\r\\nsecret\\r\\n\n"
 	        "2< b1 OK [CAPABILITY ~\n");
@@ -40,25 +40,25 @@ test_login(void **state)
 static void
 test_authenticate(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_open(w, 1);
-	play(w, "1> a1 AUTHENTICATE PLAIN\n"
+	rig_open(r, 1);
+	play(r, "1> a1 AUTHENTICATE PLAIN\n"
 	        "1< + \n"
 	        "1> AGFsaWNlQGV4YW1wbGUub3JnAHNlY3JldA==\n"
 	        "1< a1 OK [CAPABILITY ~\n");
-	play(w, "2> a1 AUTHENTICATE PLAIN AGFsaWNlQGV4YW1wbGUub3JnAHNlY3JldA==\n"
+	play(r, "2> a1 AUTHENTICATE PLAIN AGFsaWNlQGV4YW1wbGUub3JnAHNlY3JldA==\n"
 	        "2< a1 OK [CAPABILITY ~\n"
 	        "2> a2 NOOP\n"
 	        "2< a2 OK ~\n");
 	/* Outlook wants the words as they are. */
-	play(w, "3> a1 AUTHENTICATE LOGIN\n"
+	play(r, "3> a1 AUTHENTICATE LOGIN\n"
 	        "3< + VXNlcm5hbWU6\n"
 	        "3> YWxpY2VAZXhhbXBsZS5vcmc=\n"
 	        "3< + UGFzc3dvcmQ6\n"
 	        "3> c2VjcmV0\n"
 	        "3< a1 OK ~\n");
-	play(w, "4> a1 AUTHENTICATE PLAIN\n"
+	play(r, "4> a1 AUTHENTICATE PLAIN\n"
 	        "4< + \n"
 	        "4> *\n"
 	        "4< a1 BAD ~\n"
@@ -71,10 +71,10 @@ test_authenticate(void **state)
 static void
 test_states(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_open(w, 1);
-	play(w, "1> a1 SELECT INBOX\n"
+	rig_open(r, 1);
+	play(r, "1> a1 SELECT INBOX\n"
 	        "1< a1 BAD ~\n"
 	        "1> a2 FETCH 1 FLAGS\n"
 	        "1< a2 BAD ~\n"
@@ -104,30 +104,30 @@ test_states(void **state)
 static void
 test_too_many_errors(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	w->server.limits.errors_max = 3;
-	world_open(w, 1);
-	play(w, "1> a1 X\n1< a1 BAD ~\n1> a2 X\n1< a2 BAD ~\n1> a3 X\n1< a3 BAD ~\n"
+	r->server.limits.errors_max = 3;
+	rig_open(r, 1);
+	play(r, "1> a1 X\n1< a1 BAD ~\n1> a2 X\n1< a2 BAD ~\n1> a3 X\n1< a3 BAD ~\n"
 	        "1> a4 X\n1< a4 BAD ~\n1< * BYE Too many errors.\n1.\n");
 	/* After login a good command forgives. */
-	world_login(w, 2, NULL);
+	rig_login(r, 2, NULL);
 	for (int i = 0; i < 10; i++)
-		play(w, "2> a1 X\n2< a1 BAD ~\n2> a2 NOOP\n2! a2\n");
+		play(r, "2> a1 X\n2< a1 BAD ~\n2> a2 NOOP\n2! a2\n");
 }
 
 static void
 test_limits_before_login(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_open(w, 1);
-	play(w, "1> a1 LOGIN {20000}\n"
+	rig_open(r, 1);
+	play(r, "1> a1 LOGIN {20000}\n"
 	        "1< a1 BAD ~\n"
 	        "1> a2 LOGIN {20000+}\n"
 	        "1< a2 BAD ~\n");
-	world_open(w, 2);
-	play(w, "2> a1 LOGIN {2000000+}\n"
+	rig_open(r, 2);
+	play(r, "2> a1 LOGIN {2000000+}\n"
 	        "2< a1 BAD ~\n"
 	        "2< * BYE ~\n"
 	        "2.\n");
@@ -136,14 +136,14 @@ test_limits_before_login(void **state)
 static void
 test_misc(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	play(w, "1> a0 ID NIL\n"
+	play(r, "1> a0 ID NIL\n"
 	        "1< * ID (\"name\" \"Postrider\")\n"
 	        "1< a0 OK ~\n");
-	world_close(w, 1);
-	world_login(w, 1, NULL);
-	play(w, "1> a1 ID (\"name\" \"iPhone Mail\" \"version\" NIL)\n"
+	rig_close(r, 1);
+	rig_login(r, 1, NULL);
+	play(r, "1> a1 ID (\"name\" \"iPhone Mail\" \"version\" NIL)\n"
 	        "1< * ID (\"name\" \"Postrider\" \"version\" \"0.1.0\")\n"
 	        "1< a1 OK ~\n"
 	        "1> a2 NAMESPACE\n"
@@ -163,10 +163,10 @@ test_misc(void **state)
 static void
 test_pipelining(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_login(w, 1, "INBOX");
-	play(w, "1+ \\r\\na1 NOOP\\r\\n\\r\\na2 CHECK\\r\\na3 IDLE\\r\\nDONE\\r\\na4 NOOP\\r\\n"
+	rig_login(r, 1, "INBOX");
+	play(r, "1+ \\r\\na1 NOOP\\r\\n\\r\\na2 CHECK\\r\\na3 IDLE\\r\\nDONE\\r\\na4 NOOP\\r\\n"
 	        "a5 UNSELECT\\r\\na6 LOGOUT\\r\\n\n"
 	        "1< a1 OK ~\n"
 	        "1< a2 OK ~\n"
@@ -182,29 +182,29 @@ test_pipelining(void **state)
 static void
 test_login_time(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_open(w, 1);
-	play(w, "1> a1 NOOP\n1< a1 OK ~\n");
-	clock_test_advance(w->server.limits.login_idle_ms + 1000);
-	play(w, "1< * BYE Idle for too long.\n1.\n");
-	world_login(w, 2, "INBOX");
-	clock_test_advance(w->server.limits.login_idle_ms + 1000);
-	play(w, "2> a1 NOOP\n2< a1 OK ~\n");
-	clock_test_advance(w->server.limits.imap_idle_ms + 1000);
-	play(w, "2< * BYE Idle for too long.\n2.\n");
+	rig_open(r, 1);
+	play(r, "1> a1 NOOP\n1< a1 OK ~\n");
+	clock_test_advance(r->server.limits.login_idle_ms + 1000);
+	play(r, "1< * BYE Idle for too long.\n1.\n");
+	rig_login(r, 2, "INBOX");
+	clock_test_advance(r->server.limits.login_idle_ms + 1000);
+	play(r, "2> a1 NOOP\n2< a1 OK ~\n");
+	clock_test_advance(r->server.limits.imap_idle_ms + 1000);
+	play(r, "2< * BYE Idle for too long.\n2.\n");
 }
 
 static void
 test_shutdown(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_login(w, 1, "INBOX");
-	world_login(w, 2, "INBOX");
-	play(w, "2> a1 IDLE\n2< + idling\n");
-	net_stop(w->server.net);
-	play(w, "1< * BYE The server is shutting down.\n1.\n"
+	rig_login(r, 1, "INBOX");
+	rig_login(r, 2, "INBOX");
+	play(r, "2> a1 IDLE\n2< + idling\n");
+	net_stop(r->server.net);
+	play(r, "1< * BYE The server is shutting down.\n1.\n"
 	        "2< * BYE The server is shutting down.\n2.\n");
 }
 
@@ -212,16 +212,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(test_greeting),
-		WORLD_TEST(test_login),
-		WORLD_TEST(test_authenticate),
-		WORLD_TEST(test_states),
-		WORLD_TEST(test_too_many_errors),
-		WORLD_TEST(test_limits_before_login),
-		WORLD_TEST(test_misc),
-		WORLD_TEST(test_pipelining),
-		WORLD_TEST(test_login_time),
-		WORLD_TEST(test_shutdown),
+		RIG_TEST(test_greeting),
+		RIG_TEST(test_login),
+		RIG_TEST(test_authenticate),
+		RIG_TEST(test_states),
+		RIG_TEST(test_too_many_errors),
+		RIG_TEST(test_limits_before_login),
+		RIG_TEST(test_misc),
+		RIG_TEST(test_pipelining),
+		RIG_TEST(test_login_time),
+		RIG_TEST(test_shutdown),
 	};
 
 	return cmocka_run_group_tests_name("imap_basic", tests, NULL, NULL);

