@@ -536,6 +536,25 @@ test_storage_fails(void **state)
 	client_close(c);
 }
 
+/* What was answered with 250 is there after a crash. */
+static void
+test_kept_after_crash(void **state)
+{
+	struct rig    *r = *state, after = { 0 };
+	struct client *c = client_open(r);
+	struct kv     *kv;
+
+	open_mail(c, "EHLO there", "x@elsewhere.test", "both@example.com");
+	say(c, "DATA", "354 ");
+	say(c, LETTER ".", "250 2.0.0");
+	assert_int_equal(kv_mem_crash(r->memory, &kv), 0);
+	assert_int_equal(store_open(kv, NULL, NULL, &after.server.store), 0);
+	check_last(&after, r->ann, STR(LETTER));
+	check_last(&after, r->ben, STR(LETTER));
+	store_drop(after.server.store);
+	client_close(c);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_up, rig_down)
 
 int
@@ -562,6 +581,7 @@ main(void)
 		T(test_web_requests),
 		T(test_every_cut),
 		T(test_storage_fails),
+		T(test_kept_after_crash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

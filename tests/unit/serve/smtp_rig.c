@@ -53,11 +53,10 @@ rig_up(void **state)
 {
 	const struct net_options options = { .workers = 2, .job_threads = 1 };
 	struct rig              *r = MEM_NEW(struct rig);
-	struct kv               *inner;
 
 	log_setup(LOG_ERROR, LOG_FORMAT_TEXT, STDERR_FILENO);
-	assert_int_equal(kv_mem_open(&inner), 0);
-	assert_int_equal(kv_fault_open(inner, &r->kv), 0);
+	assert_int_equal(kv_mem_open(&r->memory), 0);
+	assert_int_equal(kv_fault_open(r->memory, &r->kv), 0);
 	assert_int_equal(store_open(r->kv, NULL, NULL, &r->server.store), 0);
 	assert_int_equal(directory_open(r->kv, &r->server.directory), 0);
 	assert_int_equal(auth_new(r->server.directory, &r->server.auth), 0);

@@ -17,7 +17,8 @@
 #include "serve/smtp/smtp.h"
 
 struct rig {
-	struct kv       *kv; /* the kv_fault; the store owns it */
+	struct kv       *memory; /* kv_mem, owned by */
+	struct kv       *kv;     /* the kv_fault, owned by the store */
 	struct server    server;
 	const struct session_type *type; /* of the next client */
 	/* domain example.com: */
