@@ -1,5 +1,7 @@
 #include "store/ingest.h"
 
+#include <assert.h>
+
 #include "base/error.h"
 #include "base/mem.h"
 #include "store/records.h"
@@ -31,6 +33,8 @@ ingest_new(struct store *store, uint64_t size_max, struct ingest **ret)
 void
 ingest_drop(struct ingest *in)
 {
+	if (in == NULL)
+		return;
 	arena_done(&in->arena);
 	buf_done(&in->header);
 	buf_done(&in->piece);
@@ -109,32 +113,10 @@ put_body(struct ingest *in, struct str s)
 	}
 }
 
-/* The parser's arena is full, which says nothing about the memory of the process. */
-static bool
-is_too_rich(const struct ingest *in)
-{
-	return in->arena.used >= INGEST_ARENA_MAX / 2;
-}
-
-static void
-parse(struct ingest *in, struct str bytes)
-{
-	int r;
-
-	if (in->parser == NULL)
-		return;
-	r = message_parser_feed(in->parser, bytes);
-	if (r == 0)
-		return;
-	if (is_too_rich(in))
-		in->parser = NULL;
-	else
-		in->err = r;
-}
-
 int
 ingest_write(struct ingest *in, struct str bytes)
 {
+	assert(!in->ended);
 	if (in->err < 0)
 		return in->err;
 	if (bytes.n > in->size_max || in->size > in->size_max - bytes.n) {
@@ -142,11 +124,9 @@ ingest_write(struct ingest *in, struct str bytes)
 		return in->err;
 	}
 	in->size += bytes.n;
-	parse(in, bytes);
+	in->err = message_parser_feed(in->parser, bytes);
 	if (in->err == 0 && !in->in_body)
 		put_header(in, &bytes);
-	for (size_t i = 0; (i += str_find_byte(str_skip(bytes, i), '\n')) < bytes.n; i++)
-		in->lines++;
 	put_body(in, bytes);
 	return in->err;
 }
@@ -156,7 +136,7 @@ ingest_write(struct ingest *in, struct str bytes)
 static void
 describe(struct ingest *in, const struct message_summary *sum)
 {
-	OWN_BUF struct buf  parts = BUF_INIT(FACTS_MAX);
+	OWN_BUF struct buf  parts = BUF_INIT(KV_VALUE_MAX);
 	struct facts_record rec = {
 		.facts = { sum->envelope, sum->body, sum->body_structure, STR_NONE },
 	};
@@ -171,53 +151,14 @@ describe(struct ingest *in, const struct message_summary *sum)
 	in->err = parts.err < 0 ? parts.err : in->facts.err;
 }
 
-/* The message as one plain text without an envelope. RFC 9051 s7.5.2 */
-static void
-describe_plain(struct ingest *in)
-{
-	char                   body[160], structure[200];
-	struct message_part    part = {
-		.header_n = in->header.n,
-		.body_off = in->header.n,
-		.body_n = in->size - in->header.n,
-		.body_lines = in->lines,
-		.type = STR("text"),
-		.subtype = STR("plain"),
-		.charset = STR("us-ascii"),
-	};
-	struct message_summary sum = {
-		.size = in->size,
-		.header_n = in->header.n,
-		.parts = &part,
-		.n_parts = 1,
-		.envelope = STR("(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"),
-	};
-
-	snprintf(body, sizeof(body),
-	    "(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7BIT\" %llu %u)",
-	    (unsigned long long)part.body_n, part.body_lines);
-	snprintf(structure, sizeof(structure), "%.*s NIL NIL NIL NIL)", (int)strlen(body) - 1, body);
-	sum.body = str_c(body);
-	sum.body_structure = str_c(structure);
-	buf_reset(&in->facts);
-	describe(in, &sum);
-}
-
 static void
 conclude(struct ingest *in)
 {
 	struct message_summary sum;
-	int                    r = 0;
 
-	if (in->parser != NULL) {
-		r = message_parser_end(in->parser, &sum);
-		if (r == 0)
-			describe(in, &sum);
-		else if (!is_too_rich(in))
-			in->err = r;
-	}
-	if (in->parser == NULL || (r < 0 && in->err == 0) || in->err == E_LIMIT)
-		describe_plain(in);
+	in->err = message_parser_end(in->parser, &sum);
+	if (in->err == 0)
+		describe(in, &sum);
 	arena_done(&in->arena);
 	in->parser = NULL;
 }
@@ -243,7 +184,7 @@ ingest_end(struct ingest *in)
 	conclude(in);
 	if (in->err == 0 && in->n_pieces != 0)
 		finish_blob(in);
-	in->ended = in->err == 0;
+	in->ended = true;
 	return in->err;
 }
 

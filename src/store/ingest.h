@@ -8,8 +8,8 @@
  * Memory   at most BLOB_HEADER_MAX and one KV_BLOB_PIECE of the bytes, and the parser's arena. A
  *          body of up to one piece goes into the commit of the first append; a longer one is
  *          written piece by piece as it comes.
- * Parse    never fails a delivery: where what was found is too large to be kept (a structure of
- *          many MB), the message is kept as one text/plain part without an envelope.
+ * Parse    never fails a delivery: the parser bounds what it finds to a few MB (mime/message.h), so
+ *          that the facts are always within KV_VALUE_MAX and the arena.
  */
 #ifndef STORE_INGEST_H
 #define STORE_INGEST_H
@@ -19,8 +19,7 @@
 
 enum {
 	BLOB_HEADER_MAX = 1 << 20,
-	INGEST_ARENA_MAX = 48 << 20,
-	FACTS_MAX = 8 << 20
+	INGEST_ARENA_MAX = 48 << 20
 };
 
 struct ingest {
@@ -28,7 +27,6 @@ struct ingest {
 	uint64_t               generation; /* kv_generation at the start */
 	uint64_t               size_max;
 	uint64_t               size;
-	uint32_t               lines;
 	int                    err;
 	bool                   ended;
 	struct arena           arena;

@@ -97,6 +97,8 @@ message_scan(struct account *a, mailbox_id id, uint32_t lo, uint32_t hi, bool wi
 void
 message_iter_drop(struct message_iter *it)
 {
+	if (it == NULL)
+		return;
 	if (it->messages != NULL)
 		kv_iter_drop(it->messages);
 	if (it->facts != NULL)

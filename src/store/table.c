@@ -140,6 +140,8 @@ unlink_account(struct account *a)
 void
 store_drop(struct store *store)
 {
+	if (store == NULL)
+		return;
 	LIST_EACH_SAFE (it, &store->idle)
 		unlink_account(CONTAINER_OF(it, struct account, idle));
 	map_done(&store->accounts);
@@ -208,8 +210,11 @@ slim(struct account *a)
 void
 account_drop(struct account *a)
 {
-	struct store *store = a->store;
+	struct store *store;
 
+	if (a == NULL)
+		return;
+	store = a->store;
 	LOCK_SCOPE(&store->table_lock);
 	if (--a->refs != 0)
 		return;
