@@ -47,6 +47,8 @@ auth_new(struct directory *directory, struct auth **ret)
 void
 auth_drop(struct auth *a)
 {
+	if (a == NULL)
+		return;
 	recent_done(&a->right);
 	recent_done(&a->failed);
 	pthread_cond_destroy(&a->may_hash);

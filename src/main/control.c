@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "main/options.h"
 #include "serve/admin/admin.h"
 
@@ -37,6 +38,7 @@ open_here(const struct config *config, struct control *c)
 	int           ends[2], r;
 
 	small.workers = 2;
+	log_setup(LOG_ERROR, LOG_FORMAT_TEXT, STDERR_FILENO); /* the command itself tells the rest */
 	r = engine_open(&small, true, &c->engine);
 	if (r != EXIT_OK)
 		return r;
@@ -58,18 +60,18 @@ open_here(const struct config *config, struct control *c)
 }
 
 int
-control_open(const struct config *config, struct control *ret)
+control_open(const struct config *config, struct control *c)
 {
 	OWN_ARENA struct arena a = ARENA_INIT(1 << 16);
 	const char            *path = engine_path(config, "control.sock", &a);
-	struct control         c = { .fd = -1, .in = BUF_INIT(IN_MAX) };
 	int                    r = EXIT_FAILED;
 
+	*c = (struct control){ .fd = -1, .in = BUF_INIT(IN_MAX) };
 	/* A server that is starting holds the store before it listens; one that ends still holds it
 	 * after. */
 	for (int i = 0; path != NULL && i < IN_USE_TRIES; i++) {
-		c.fd = connect_server(path);
-		r = c.fd >= 0 ? EXIT_OK : open_here(config, &c);
+		c->fd = connect_server(path);
+		r = c->fd >= 0 ? EXIT_OK : open_here(config, c);
 		if (r != EXIT_DATA_IN_USE)
 			break;
 		usleep(IN_USE_PAUSE_US);
@@ -78,12 +80,9 @@ control_open(const struct config *config, struct control *ret)
 		tell("another process uses the data folder %.*s and does not answer on its control "
 		     "socket: wait for it or stop it",
 		    STR_ARG(config->data));
-	if (r != EXIT_OK) {
-		control_close(&c);
-		return r;
-	}
-	*ret = c;
-	return EXIT_OK;
+	if (r != EXIT_OK)
+		control_close(c);
+	return r;
 }
 
 void

@@ -19,7 +19,8 @@ struct control {
 	bool          has_engine;
 };
 
-int  control_open(const struct config *, struct control *ret);
+/* The session in this process points into the struct: it stays where it is until control_close. */
+int  control_open(const struct config *, struct control *);
 void control_close(struct control *);
 
 /* Sends a request object (taken over). */
