@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-enum { HEAL_PATIENCE_MS = 2000, VERSION_N = 8 };
+enum { HEAL_PATIENCE_MS = 500, VERSION_N = 8 };
 
 static const struct kv_ops FLAT_OPS;
 

@@ -13,7 +13,7 @@ enum {
 };
 
 static rocksdb_options_t *
-db_options(const struct rocks *r)
+db_options(void)
 {
 	rocksdb_options_t *o = rocksdb_options_create();
 
@@ -31,7 +31,6 @@ db_options(const struct rocks *r)
 	/* Writers come one at a time: what serves many beside each other only costs. */
 	rocksdb_options_set_allow_concurrent_memtable_write(o, 0);
 	rocksdb_options_set_enable_write_thread_adaptive_yield(o, 0);
-	(void)r;
 	return o;
 }
 
@@ -70,7 +69,7 @@ int
 rocks_handle_open(struct rocks *r, bool read_only, struct buf *detail)
 {
 	static const char *const names[ROCKS_COLUMNS] = { "default", "blob" };
-	rocksdb_options_t       *db = db_options(r);
+	rocksdb_options_t       *db = db_options();
 	rocksdb_options_t       *columns[ROCKS_COLUMNS];
 	char                    *text = NULL;
 
