@@ -219,7 +219,7 @@ import_file(const struct import *im, const char *path)
 		im->problem(im->arg, path, strerrordesc_np(errno));
 		return 0;
 	}
-	if (str_starts(file.bytes, STR("From "))) {
+	if (!str_iends(str_c(path), STR(".eml")) && str_starts(file.bytes, STR("From "))) {
 		r = import_mbox(im, path, file.bytes);
 	} else {
 		m.bytes = file.bytes;

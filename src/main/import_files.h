@@ -2,8 +2,8 @@
  * main/import_files.h: messages out of files: .eml, folders of them, mbox, Maildir.
  *
  * Kinds      a folder with cur/ and new/ is a Maildir, and its .Sub.Name folders (Maildir++) are
- *            mailboxes too; any other folder is walked for files; a file that begins with "From "
- *            is an mbox (mboxrd quoting); every other file is one message.
+ *            mailboxes too; any other folder is walked for files; a .eml file is one message; another
+ *            file that begins with "From " is an mbox (mboxrd quoting), else one message.
  * Line ends  a file whose first line ends in CRLF is taken byte for byte. Else it has the line ends of
  *            Unix, and each LF without CR becomes CRLF, as mail has them on the wire.
  * Flags      of Maildir names (":2,FRS"), and of Status and X-Status fields in an mbox.

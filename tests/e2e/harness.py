@@ -8,6 +8,7 @@ import contextlib
 import imaplib
 import os
 import poplib
+import re
 import shutil
 import signal
 import smtplib
@@ -102,15 +103,19 @@ class Server:
 
     def start(self):
         listen = [w for n, p in self.ports.items() for w in ("--listen", f"{n}=127.0.0.1:{p}")]
-        already = self.log().count(" ready ")
+        already = self.times_ready()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command("serve", *listen), stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=self.env)
         deadline = time.monotonic() + START_SECONDS
-        while self.log().count(" ready ") == already:
+        while self.times_ready() == already:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the server did not start:\n{self.log()[-6000:]}")
             time.sleep(0.02)
+
+    def times_ready(self):
+        """How often the log tells that it was ready, in either format."""
+        return len(re.findall(r' info ready |"event":"ready"', self.log()))
 
     def stop(self):
         """Asks it to end; returns its exit status."""

@@ -89,6 +89,8 @@ def check_sections(imap, number, name, stored):
     assert item["BODY[HEADER]"] + item["BODY[TEXT]"] == stored, name
     for section, octets, lines in leaf_parts(item["BODYSTRUCTURE"]):
         body = imap.fetch(number, f"BODY.PEEK[{section}]")[f"BODY[{section}]"]
+        if body is None and octets == 0:
+            continue  # a multipart without any part: the grammar wants one, so an empty one is named
         assert len(body) == octets, (name, section, octets, len(body))
         assert body in stored, (name, section)
         if lines is not None:
