@@ -46,7 +46,8 @@ put_unquoted(struct address_reader *r, struct str raw)
 }
 
 /* phrase, RFC 5322 s3.2.5 and s4.1: words and dots, joined by one space where something stood
- * between them. *ret_words counts the pieces; a quoted one counts twice, for it is no address. */
+ * between them. It ends where a quoted string does not. *ret_words counts the pieces; a quoted one
+ * counts twice, for it is no address. */
 static bool
 take_phrase(struct address_reader *r, struct span *ret, int *ret_words)
 {
@@ -59,11 +60,11 @@ take_phrase(struct address_reader *r, struct span *ret, int *ret_words)
 		bool   quoted = lex_peek(r->left, '"');
 		size_t before;
 
-		if (quoted ? !lex_quoted(&r->left, &word) : lex_peek(r->left, '.') && words == 0)
+		if (words == 0 && lex_peek(r->left, '.'))
 			return false;
 		if (!quoted)
 			word = lex_dot_atom(&r->left);
-		if (!quoted && word.n == 0)
+		if (quoted ? !lex_quoted(&r->left, &word) : word.n == 0)
 			break;
 		if (words != 0 && (gap || quoted || after_quoted))
 			buf_byte(&r->text, ' ');
@@ -224,10 +225,15 @@ take_mailbox_or_group(struct address_reader *r, struct found *f)
 	}
 	behind_phrase = r->left;
 	r->left = start;
-	if (!take_addr_spec(r, f) && is_phrase && words > 1) {
+	if (take_addr_spec(r, f))
+		return;
+	if (is_phrase && words > 1 && !f->name.set) {
 		r->left = behind_phrase;
 		f->mailbox.set = false;
 		f->name = phrase;
+	} else if (f->mailbox.set && r->text.n != 0 && r->text.p[r->text.n - 1] == '.' &&
+	    f->mailbox.n == 1) {
+		f->mailbox.set = false;
 	}
 }
 

@@ -18,6 +18,7 @@ static const struct str NAMES[ENTITY_FIELDS] = {
 	[ENTITY_IN_REPLY_TO] = STR("In-Reply-To"),
 	[ENTITY_MESSAGE_ID] = STR("Message-ID"),
 	[ENTITY_REFERENCES] = STR("References"),
+	[ENTITY_MIME_VERSION] = STR("MIME-Version"),
 	[ENTITY_TYPE] = STR("Content-Type"),
 	[ENTITY_ENCODING] = STR("Content-Transfer-Encoding"),
 	[ENTITY_ID] = STR("Content-ID"),
@@ -58,6 +59,17 @@ static bool
 has(const struct entity *e, enum entity_field at)
 {
 	return e->fields.count[at] != 0;
+}
+
+/* RFC 2045 s4: a message that does not claim to be MIME is plain text; stray Content- fields in it
+ * mean nothing. One with a Content-Type is taken at its word. */
+static void
+drop_unclaimed(struct entity_fields *f)
+{
+	if (f->count[ENTITY_TYPE] != 0 || f->count[ENTITY_MIME_VERSION] != 0)
+		return;
+	for (int i = ENTITY_TYPE; i < ENTITY_FIELDS; i++)
+		f->count[i] = 0;
 }
 
 static uint32_t
@@ -260,6 +272,8 @@ entity_read(struct entity *e, struct str section, const struct entity_want *w)
 	e->fields = (struct entity_fields){ 0 };
 	e->out = BUF_INIT(SIZE_MAX);
 	collect(&e->fields, section);
+	if (w->envelope)
+		drop_unclaimed(&e->fields);
 	read_type(e, w);
 	classify(e, w);
 	buf_room(&e->out, 512);

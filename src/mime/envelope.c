@@ -81,10 +81,12 @@ put_again(struct buf *to, size_t at, size_t n)
 }
 
 static void
-put_text(const struct entity_fields *f, enum entity_field at, struct buf *to)
+put_value_of(const struct entity_fields *f, enum entity_field at, struct buf *to)
 {
-	buf_byte(to, ' ');
-	put_nullable(f->last[at], true, to);
+	if (f->count[at] == 0)
+		wire_nil(to);
+	else
+		wire_unfolded(to, f->last[at]);
 }
 
 void
@@ -95,8 +97,9 @@ envelope_put(const struct entity_fields *f, uint32_t max, struct buf *to)
 	size_t from = 0, from_n = 0;
 
 	buf_byte(to, '(');
-	put_nullable(f->last[ENTITY_DATE], true, to);
-	put_text(f, ENTITY_SUBJECT, to);
+	put_value_of(f, ENTITY_DATE, to);
+	buf_byte(to, ' ');
+	put_nullable(f->last[ENTITY_SUBJECT], true, to);
 	for (size_t i = 0; i < ARRAY_LEN(PEOPLE); i++) {
 		bool any;
 
@@ -112,7 +115,9 @@ envelope_put(const struct entity_fields *f, uint32_t max, struct buf *to)
 		else if (!any)
 			wire_nil(to);
 	}
-	put_text(f, ENTITY_IN_REPLY_TO, to);
-	put_text(f, ENTITY_MESSAGE_ID, to);
+	buf_byte(to, ' ');
+	put_value_of(f, ENTITY_IN_REPLY_TO, to);
+	buf_byte(to, ' ');
+	put_value_of(f, ENTITY_MESSAGE_ID, to);
 	buf_byte(to, ')');
 }

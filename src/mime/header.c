@@ -110,12 +110,8 @@ header_fields(struct str section, const struct str *names, size_t n, bool not, s
 {
 	struct header_field f;
 
-	while (header_next(&section, &f)) {
-		if (is_named(f.name, names, n) == not)
-			continue;
-		buf_str(to, f.raw);
-		if (f.raw.p[f.raw.n - 1] != '\n')
-			buf_put(to, "\r\n", 2);
-	}
-	buf_put(to, "\r\n", 2);
+	while (header_next(&section, &f))
+		if (is_named(f.name, names, n) != not)
+			buf_str(to, f.raw);
+	buf_str(to, str_head(section, str_find_byte(section, '\n') + 1));
 }

@@ -27,7 +27,8 @@ int  header_unfold(struct str value, struct arena *, struct str *ret);
 /* RFC 2047 words decoded to UTF-8, unfolded. Unknown charsets and bad words stay as they are. */
 int  header_decode(struct str value, struct arena *, struct str *ret);
 /* BODY[HEADER.FIELDS (...)] and its .NOT form (RFC 9051 s6.4.5.1): the chosen fields as they are,
- * then an empty line. */
+ * then the empty line, unless the section has none (a message without a body). Lines that are no
+ * fields belong to the .NOT form. */
 void header_fields(struct str section, const struct str *names, size_t n, bool not, struct buf *to);
 
 #endif

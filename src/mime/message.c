@@ -53,7 +53,7 @@ struct message_parser {
 	bool                  in_header;
 	bool                  flat;   /* a limit is reached: no more parts */
 	char                  last;   /* the byte before the next */
-	uint32_t              eol_n;  /* bytes of the line end before this line; 0 at a body's start */
+	uint32_t              eol_n;  /* bytes of the line end before this line; 0 behind a boundary */
 	uint64_t              pos;    /* of the next byte */
 	uint32_t              lines;  /* ended so far */
 	size_t                structure_left;
@@ -115,7 +115,6 @@ add_part(struct message_parser *p, uint32_t parent, bool digest)
 	p->cur = p->n_nodes++;
 	p->in_header = true;
 	p->where = LINE_START;
-	p->eol_n = 0;
 	p->kept.n = 0;
 	p->span = STR_NONE;
 	return 0;
@@ -252,7 +251,6 @@ begin_body(struct message_parser *p, struct str section)
 	part->body_off = p->pos;
 	part->body_lines = p->lines;
 	p->in_header = false;
-	p->eol_n = 0;
 	p->where = LINE_START;
 	if (e.is_message)
 		return add_part(p, p->cur, false);
@@ -273,23 +271,30 @@ end_header(struct message_parser *p)
 	return begin_body(p, p->kept);
 }
 
-/* Ends a part that has its body: cut bytes before pos, cut_lines of them line ends. */
+/* Ends the open part at `end`, which lies before pos by a line end of a boundary or not at all. A
+ * part that is shorter than its header has no body, and no empty line before it either. */
 static void
-close_part(struct message_parser *p, uint32_t cut, uint32_t cut_lines)
+close_part(struct message_parser *p, uint64_t end, uint32_t lines)
 {
 	struct message_part *part = &p->nodes[p->cur].part;
 
-	part->body_n = p->pos - cut - part->body_off;
-	part->body_lines = p->lines - cut_lines - part->body_lines;
+	if (part->header_off > end)
+		part->header_off = end;
+	if (part->body_off > end) {
+		part->body_off = end;
+		part->header_n = end - part->header_off;
+	}
+	part->body_n = end - part->body_off;
+	part->body_lines = lines > part->body_lines ? lines - part->body_lines : 0;
 	p->cur = part->parent;
 }
 
 /* At a boundary of opens[at]: whatever is open inside that multipart ends before this line. The
- * line end before it is part of the boundary (RFC 2046 s5.1.1), unless a header ends here. */
+ * line end before it is part of the boundary. RFC 2046 s5.1.1 */
 static int
 close_above(struct message_parser *p, uint32_t at)
 {
-	uint32_t cut = p->in_header ? 0 : p->eol_n;
+	uint32_t cut = p->eol_n;
 
 	while (p->in_header) {
 		int r = end_header(p);
@@ -298,7 +303,7 @@ close_above(struct message_parser *p, uint32_t at)
 			return r;
 	}
 	while (p->cur != p->opens[at].node)
-		close_part(p, cut, cut != 0);
+		close_part(p, p->pos - cut, p->lines - (cut != 0));
 	p->n_opens = p->flat ? 0 : at + 1;
 	return 0;
 }
@@ -386,6 +391,7 @@ take_line_bytes(struct message_parser *p, struct str s, bool from_carry)
 		if (p->where == SKIP) {
 			p->last = '\n';
 			p->where = LINE_START;
+			p->eol_n = 0;
 			return has_room(p) ? add_part(p, p->cur, p->nodes[p->cur].is_digest) : 0;
 		}
 		p->where = LINE_START;
@@ -543,8 +549,8 @@ message_parser_end(struct message_parser *p, struct message_summary *ret)
 	if (r < 0)
 		return r;
 	while (p->cur != 0)
-		close_part(p, 0, 0);
-	close_part(p, 0, 0);
+		close_part(p, p->pos, p->lines);
+	close_part(p, p->pos, p->lines);
 	p->summary.size = p->pos;
 	p->summary.lines = p->lines;
 	p->summary.header_n = p->nodes[0].part.header_n;

@@ -140,32 +140,33 @@ add_pieces(struct params *ps, struct piece *v, uint32_t n)
 	}
 }
 
-/* To behind the next ';'; false when there is none. A quoted string is skipped as a whole. */
-static bool
-skip_to_next(struct str *s)
+/* To the next ';' or the end. A quoted string is skipped as a whole. */
+static void
+skip_junk(struct str *s)
 {
 	struct str ignored;
 
-	while (s->n != 0) {
-		if (lex_take(s, ';'))
-			return true;
+	while (s->n != 0 && !lex_peek(*s, ';')) {
 		if (lex_peek(*s, '"'))
 			lex_quoted(s, &ignored);
 		else
 			*s = str_skip(*s, 1);
 	}
-	return false;
 }
 
-/* A value may hold '=' and '?', which RFC 2045 wants quoted: encoded words come bare. */
+/* RFC 2045 s5.1 wants quotes around more than a token; senders forget them. */
 static struct str
 take_bare_value(struct str *s)
 {
-	struct str start = *s;
+	size_t     n = 0;
+	struct str value;
 
-	while (lex_token(s).n != 0 || lex_take(s, '=') || lex_take(s, '?'))
-		;
-	return str_head(start, start.n - s->n);
+	while (n < s->n && (unsigned char)s->p[n] > ' ' && s->p[n] != ';' && s->p[n] != '"' &&
+	    s->p[n] != '(' && s->p[n] != 0x7f)
+		n++;
+	value = str_head(*s, n);
+	*s = str_skip(*s, n);
+	return value;
 }
 
 static bool
@@ -209,9 +210,14 @@ params_init(struct params *ps, struct str s, uint32_t max)
 	ps->text = BUF_INIT(s.n * 4 + 2 * PARAMS_MAX);
 	if (max > PARAMS_MAX)
 		max = PARAMS_MAX;
-	while (ps->n + n_pieces < max && skip_to_next(&s)) {
-		if (!take_param(ps, &s, &p))
+	while (ps->n + n_pieces < max && s.n != 0) {
+		/* A missing ';' is forgiven where "name=value" follows all the same. */
+		bool is_due = lex_take(&s, ';');
+
+		if (!take_param(ps, &s, &p) || (p.name.n == 0 && !is_due)) {
+			skip_junk(&s);
 			continue;
+		}
 		pieces[n_pieces] = piece_of(p);
 		if (pieces[n_pieces].is_piece)
 			n_pieces++;

@@ -76,6 +76,7 @@ header_of(struct str whole)
 
 	while (header_next(&rest, &f))
 		;
+	rest = str_skip(rest, str_find_byte(rest, '\n') + 1);
 	return str_head(whole, whole.n - rest.n);
 }
 
