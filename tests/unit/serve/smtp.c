@@ -1,4 +1,5 @@
 /* serve/smtp: replies, order, recipients, DATA and BDAT over real connections. */
+#include "base/mem.h"
 #include "smtp_rig.h"
 
 #define LETTER "From: x@elsewhere.test\r\nSubject: hello\r\n\r\nThe text.\r\n"
@@ -555,6 +556,53 @@ test_kept_after_crash(void **state)
 	client_close(c);
 }
 
+/* One delivery. True when it was confirmed; else a 4xx was said, or the connection closed. */
+static bool
+try_delivery(struct client *c)
+{
+	static const char *const LINES[] = { "EHLO there\r\n", "MAIL FROM:<x@elsewhere.test>\r\n",
+		"RCPT TO:<both@example.com>\r\n", "DATA\r\n", LETTER ".\r\n" };
+
+	for (size_t i = 0; i < ARRAY_LEN(LINES); i++) {
+		struct str got;
+
+		client_send(c, str_c(LINES[i]));
+		got = client_reply(c);
+		if (got.n == 0 || got.p[0] == '4')
+			return false;
+		if (got.p[0] != '2' && got.p[0] != '3')
+			fail_msg("without memory, \"%s\" gave %.*s", LINES[i], STR_ARG(got));
+	}
+	return true;
+}
+
+/* Each allocation of the server fails once (builds with -Dfaults=true). */
+static void
+test_memory_fails(void **state)
+{
+	struct rig    *r = *state;
+	struct client *c = client_open(r);
+	unsigned long  n;
+
+	assert_true(try_delivery(c));
+	mem_fault_set(0, 0);
+	assert_true(try_delivery(c));
+	n = mem_fault_set(0, 0);
+	client_close(c);
+	for (unsigned long i = 1; i <= n + 5; i++) {
+		uint32_t ann = inbox_count(r, r->ann), ben = inbox_count(r, r->ben);
+		bool     kept;
+
+		c = client_open(r);
+		mem_fault_set(i, 0);
+		kept = try_delivery(c);
+		mem_fault_set(0, 0);
+		assert_in_range(inbox_count(r, r->ann), ann + kept, ann + 1);
+		assert_in_range(inbox_count(r, r->ben), ben + kept, ben + 1);
+		client_close(c);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_up, rig_down)
 
 int
@@ -581,6 +629,7 @@ main(void)
 		T(test_web_requests),
 		T(test_every_cut),
 		T(test_storage_fails),
+		T(test_memory_fails),
 		T(test_kept_after_crash),
 	};
 

@@ -96,6 +96,9 @@ client_open(struct rig *r)
 
 	buf_init(&c->got, 1 << 20);
 	buf_init(&c->reply, 1 << 20);
+	/* In one piece: a test that makes allocations fail means the server's. */
+	assert_non_null(buf_room(&c->got, 1 << 16));
+	assert_non_null(buf_room(&c->reply, 1 << 16));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
 	setsockopt(fd[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	assert_int_equal(net_adopt(r->server.net, fd[1], r->type, &r->server), 0);
