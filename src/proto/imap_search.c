@@ -279,7 +279,6 @@ static const struct imap_name RETURNS[] = {
 	{ STR("MAX"), IMAP_RETURN_MAX },
 	{ STR("ALL"), IMAP_RETURN_ALL },
 	{ STR("COUNT"), IMAP_RETURN_COUNT },
-	{ STR("SAVE"), IMAP_RETURN_SAVE },
 };
 
 static void

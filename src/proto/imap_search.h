@@ -58,8 +58,7 @@ struct imap_key {
 };
 
 enum imap_search_return { /* RFC 4731 s3.1; a set of bits */
-	IMAP_RETURN_MIN = 1, IMAP_RETURN_MAX = 2, IMAP_RETURN_ALL = 4, IMAP_RETURN_COUNT = 8,
-	IMAP_RETURN_SAVE = 16 /* RFC 5182: "$" is the result from now on; alone: no answer */
+	IMAP_RETURN_MIN = 1, IMAP_RETURN_MAX = 2, IMAP_RETURN_ALL = 4, IMAP_RETURN_COUNT = 8
 };
 
 struct imap_search {

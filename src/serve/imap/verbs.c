@@ -14,6 +14,8 @@ static const struct imap_verb VERBS[] = {
 	    imap_parse_fetch, imap_run_fetch, "RFC 3501 s6.4.5" },
 	{ STR("STORE"), BOTH, IMAP_SELECTED, NEED_WRITE, NEWS_KEEP_NUMBERS,
 	    imap_parse_store, imap_run_store, "RFC 3501 s6.4.6" },
+	{ STR("SEARCH"), BOTH, IMAP_SELECTED, NEED_NONE, NEWS_KEEP_NUMBERS,
+	    imap_parse_search, imap_run_search, "RFC 3501 s6.4.4" },
 	{ STR("COPY"), BOTH, IMAP_SELECTED, NEED_NONE, NEWS_ALL,
 	    imap_parse_copy, imap_run_copy, "RFC 3501 s6.4.7" },
 	{ STR("MOVE"), BOTH, IMAP_SELECTED, NEED_WRITE, NEWS_ALL,

@@ -18,7 +18,7 @@ imap_run_fn imap_run_subscribe, imap_run_unsubscribe;
 imap_run_fn imap_run_list, imap_run_lsub, imap_run_xlist, imap_run_status;
 imap_run_fn imap_run_append, imap_run_idle;
 imap_run_fn imap_run_fetch, imap_run_store, imap_run_copy, imap_run_move, imap_run_expunge;
-imap_run_fn imap_run_search; /* search.c */
+imap_run_fn imap_run_search; /* cmd_search.c */
 
 /* "IMAP4rev1 SASL-IR ...": what is offered in the session's state. cmd_misc.c */
 void imap_put_capabilities(struct imap_session *, struct buf *);

@@ -106,7 +106,7 @@ static const struct imap_case SEARCH[] = {
 	{ "SEARCH  ALL  ", "(())" },
 	{ "SEARCH RETURN (MIN COUNT) FLAGGED", "return 9 (\\Flagged)" },
 	{ "SEARCH RETURN () FLAGGED", "return 4 (\\Flagged)" },
-	{ "SEARCH return ( max all save ) charset utf-8 1", "return 22 utf-8 (seq:1)" },
+	{ "SEARCH return ( max all ) charset utf-8 1", "return 6 utf-8 (seq:1)" },
 
 	{ "SEARCH", "BAD argument missing" },
 	{ "SEARCH ", "BAD argument missing" },
