@@ -98,9 +98,7 @@ answer(struct fetch *f, bool uid)
 static int
 fetch_more(struct fetch *f)
 {
-	struct message       m;
-	struct message_facts facts;
-	int                  r = f->open ? fetch_message_more(f) : FETCH_DONE;
+	int r = f->open ? fetch_message_more(f) : FETCH_DONE;
 
 	while (r == FETCH_DONE) {
 		f->whole = true;
@@ -111,13 +109,13 @@ fetch_more(struct fetch *f)
 			if (r < 0)
 				return r;
 		}
-		r = walk_next(&f->walk, &m, &facts);
+		r = walk_next(&f->walk, &f->m, &f->facts);
 		if (r <= 0)
 			return r;
 		f->found++;
 		r = FETCH_DONE;
-		if (is_asked(f, &m)) {
-			fetch_message_begin(f, &m, &facts);
+		if (is_asked(f, &f->m)) {
+			fetch_message_begin(f);
 			r = fetch_message_more(f);
 		}
 	}
@@ -144,12 +142,13 @@ start(struct imap_session *s, struct imap_command *c)
 		return E_NOMEM;
 	if (asks_for_binary(&c->args.fetch))
 		return E_UNSUPPORTED;
-	fetch_init(f, s, &c->args.fetch, c->uid);
 	c->job = f;
 	c->drop = fetch_drop;
+	r = fetch_init(f, s, &c->args.fetch, c->uid);
 	if (f->has_modseq || f->ask->has_changed_since)
 		imap_condstore_on(s);
-	r = imap_set_uids(s, &f->ask->set, c->uid, &f->uids);
+	if (r == 0)
+		r = imap_set_uids(s, &f->ask->set, c->uid, &f->uids);
 	walk_init(&f->walk, s->account, s->view->mailbox, &f->uids, f->needs_facts);
 	return r;
 }

@@ -18,6 +18,7 @@ enum { FETCH_DONE = 0, FETCH_FULL = 1 };
 struct fetch {
 	struct imap_session     *session;
 	const struct imap_fetch *ask;
+	struct str              *names;      /* "BODY[TEXT]<0> " for each item with a section */
 	bool                     put_uid;    /* UID FETCH: the UID comes first, asked for or not */
 	bool                     has_flags;  /* FLAGS is among the items */
 	bool                     has_modseq;
@@ -46,12 +47,16 @@ struct fetch {
 	struct message_part *parts;       /* NULL until needed */
 	uint32_t             n_parts;
 	struct arena         parts_arena;
+	struct buf           header;      /* a header section, and the fields that were chosen from it */
+	struct buf           chosen;
 };
 
-void fetch_init(struct fetch *, struct imap_session *, const struct imap_fetch *, bool uid);
+/* f is all zeros; `ask` outlives it. 0 or E_NOMEM; fetch_done in both cases. */
+int  fetch_init(struct fetch *, struct imap_session *, const struct imap_fetch *ask, bool uid);
 void fetch_done(struct fetch *);
 
-void fetch_message_begin(struct fetch *, const struct message *, const struct message_facts *);
+/* The message is in f->m, and its facts in f->facts. */
+void fetch_message_begin(struct fetch *);
 /* FETCH_DONE, FETCH_FULL or an error. After an error with `whole` the line was taken back; else a
  * literal is cut off and nothing but closing is left. */
 int  fetch_message_more(struct fetch *);

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "mime/header.h"
 #include "mime/message.h"
+#include "serve/imap/digits.h"
 #include "serve/imap/fetch.h"
 
 enum { PARTS_ARENA_MAX = 4 << 20, HEADER_MAX = 16 << 20, FACTS_MAX = 64 << 20 };
@@ -18,13 +19,44 @@ names_part(const struct imap_fetch_item *it)
 	return it->kind == IMAP_FETCH_SECTION && it->section.n_path != 0;
 }
 
-void
+static bool
+has_section(const struct imap_fetch_item *it)
+{
+	return it->kind == IMAP_FETCH_SECTION || it->kind == IMAP_FETCH_RFC822 ||
+	       it->kind == IMAP_FETCH_RFC822_HEADER || it->kind == IMAP_FETCH_RFC822_TEXT;
+}
+
+/* The same for each message: so it is written once. */
+static int
+make_names(struct fetch *f)
+{
+	OWN_BUF struct buf name = BUF_INIT(IMAP_COMMAND_ARENA_MAX / 4);
+	struct arena      *arena = &f->session->arena;
+	int                r = 0;
+
+	f->names = arena_alloc(arena, f->ask->n_items * sizeof(*f->names));
+	if (f->names == NULL)
+		return E_NOMEM;
+	for (size_t i = 0; r == 0 && i < f->ask->n_items; i++) {
+		if (!has_section(&f->ask->items[i]))
+			continue;
+		buf_reset(&name);
+		imap_put_item_name(&name, &f->ask->items[i]);
+		buf_byte(&name, ' ');
+		r = name.err < 0 ? name.err : arena_dup(arena, buf_view(&name), &f->names[i]);
+	}
+	return r;
+}
+
+int
 fetch_init(struct fetch *f, struct imap_session *s, const struct imap_fetch *ask, bool uid)
 {
 	f->session = s;
 	f->ask = ask;
 	f->put_uid = uid;
 	buf_init(&f->facts_hold, FACTS_MAX);
+	buf_init(&f->header, HEADER_MAX);
+	buf_init(&f->chosen, HEADER_MAX);
 	arena_init(&f->parts_arena, PARTS_ARENA_MAX);
 	for (size_t i = 0; i < ask->n_items; i++) {
 		const struct imap_fetch_item *it = &ask->items[i];
@@ -33,11 +65,10 @@ fetch_init(struct fetch *f, struct imap_session *s, const struct imap_fetch *ask
 		f->has_modseq |= it->kind == IMAP_FETCH_MODSEQ;
 		f->needs_facts |= it->kind == IMAP_FETCH_ENVELOPE || it->kind == IMAP_FETCH_BODY ||
 		                  it->kind == IMAP_FETCH_BODYSTRUCTURE || names_part(it);
-		f->sets_seen |= !it->peek && (it->kind == IMAP_FETCH_SECTION ||
-		                              it->kind == IMAP_FETCH_RFC822 ||
-		                              it->kind == IMAP_FETCH_RFC822_TEXT);
+		f->sets_seen |= !it->peek && has_section(it) &&
+		                it->kind != IMAP_FETCH_RFC822_HEADER && !s->view->read_only;
 	}
-	f->sets_seen = f->sets_seen && !s->view->read_only;
+	return make_names(f);
 }
 
 void
@@ -47,11 +78,14 @@ fetch_done(struct fetch *f)
 	ranges_done(&f->uids);
 	ranges_done(&f->seen);
 	buf_done(&f->facts_hold);
+	buf_done(&f->header);
+	buf_done(&f->chosen);
 	arena_done(&f->parts_arena);
 }
 
 /* --- small items --- */
 
+/* The blank between two items. */
 static struct buf *
 next_item(struct fetch *f)
 {
@@ -63,13 +97,34 @@ next_item(struct fetch *f)
 	return out;
 }
 
+/* "NAME 123", and what may follow the number. */
+static void
+put_number(struct fetch *f, struct str name, uint64_t value, struct str end)
+{
+	struct buf *out = conn_output(f->session->conn);
+	char       *room = buf_room(out, 1 + name.n + DIGITS_MAX + end.n), *p = room;
+
+	if (room == NULL)
+		return;
+	if (f->any)
+		*p++ = ' ';
+	f->any = true;
+	memcpy(p, name.p, name.n);
+	p = put_digits(p + name.n, value);
+	memcpy(p, end.p, end.n);
+	buf_commit(out, (size_t)(p + end.n - room));
+}
+
 static void
 put_uid(struct fetch *f)
 {
-	struct buf *out = next_item(f);
+	put_number(f, STR("UID "), f->m.uid, STR(""));
+}
 
-	buf_str(out, STR("UID "));
-	buf_u64(out, f->m.uid);
+static void
+put_modseq(struct fetch *f)
+{
+	put_number(f, STR("MODSEQ ("), f->m.modseq, STR(")"));
 }
 
 static void
@@ -83,31 +138,12 @@ put_flags(struct fetch *f)
 }
 
 static void
-put_modseq(struct fetch *f)
-{
-	struct buf *out = next_item(f);
-
-	buf_str(out, STR("MODSEQ ("));
-	buf_u64(out, f->m.modseq);
-	buf_byte(out, ')');
-}
-
-static void
 put_fact(struct fetch *f, struct str name, struct str value)
 {
 	struct buf *out = next_item(f);
 
 	buf_str(out, name);
 	buf_str(out, value);
-}
-
-static void
-put_number(struct fetch *f, struct str name, uint64_t value)
-{
-	struct buf *out = next_item(f);
-
-	buf_str(out, name);
-	buf_u64(out, value);
 }
 
 static void
@@ -250,8 +286,7 @@ put_extent(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
 {
 	struct buf *out = next_item(f);
 
-	imap_put_item_name(out, it);
-	buf_byte(out, ' ');
+	buf_str(out, f->names[it - f->ask->items]);
 	if (e.nil) {
 		buf_str(out, STR("NIL"));
 		return FETCH_DONE;
@@ -272,26 +307,25 @@ put_extent(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
 static int
 put_fields(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
 {
-	OWN_BUF struct buf         header = BUF_INIT(HEADER_MAX);
-	OWN_BUF struct buf         chosen = BUF_INIT(HEADER_MAX);
 	const struct imap_section *sec = &it->section;
 	uint64_t                   off = 0, n;
 	struct buf                *out;
 	int                        r;
 
-	r = message_read(f->session->account, &f->m, e.off, (size_t)e.n, &header);
+	buf_reset(&f->header);
+	buf_reset(&f->chosen);
+	r = message_read(f->session->account, &f->m, e.off, (size_t)e.n, &f->header);
 	if (r < 0)
 		return r;
-	header_fields(buf_view(&header), sec->fields, sec->n_fields,
-	    sec->text == IMAP_SECTION_FIELDS_NOT, &chosen);
-	if (header.err < 0 || chosen.err < 0)
-		return header.err < 0 ? header.err : chosen.err;
-	n = chosen.n;
+	header_fields(buf_view(&f->header), sec->fields, sec->n_fields,
+	    sec->text == IMAP_SECTION_FIELDS_NOT, &f->chosen);
+	if (f->header.err < 0 || f->chosen.err < 0)
+		return f->header.err < 0 ? f->header.err : f->chosen.err;
+	n = f->chosen.n;
 	cut(it, &off, &n);
 	out = next_item(f);
-	imap_put_item_name(out, it);
-	buf_byte(out, ' ');
-	imap_put_literal(out, str_of(chosen.p + off, (size_t)n));
+	buf_str(out, f->names[it - f->ask->items]);
+	imap_put_literal(out, str_of(f->chosen.p + off, (size_t)n));
 	return FETCH_DONE;
 }
 
@@ -324,7 +358,7 @@ put_item(struct fetch *f, const struct imap_fetch_item *it)
 		put_date(f);
 		return FETCH_DONE;
 	case IMAP_FETCH_SIZE:
-		put_number(f, STR("RFC822.SIZE "), f->m.size);
+		put_number(f, STR("RFC822.SIZE "), f->m.size, STR(""));
 		return FETCH_DONE;
 	case IMAP_FETCH_MODSEQ:
 		put_modseq(f);
@@ -357,27 +391,35 @@ put_seen(struct fetch *f)
 		put_modseq(f);
 }
 
-void
-fetch_message_begin(struct fetch *f, const struct message *m, const struct message_facts *facts)
+static void
+put_line_start(struct fetch *f)
 {
 	struct buf *out = conn_output(f->session->conn);
-	bool        now_seen = f->seen.n != 0 && ranges_has(&f->seen, m->uid);
+	char       *room = buf_room(out, 2 + DIGITS_MAX + 8), *p;
+
+	if (room == NULL)
+		return;
+	p = put_digits(PUT_TEXT(room, "* "), view_number(f->session->view, f->m.uid));
+	p = PUT_TEXT(p, " FETCH (");
+	buf_commit(out, (size_t)(p - room));
+}
+
+void
+fetch_message_begin(struct fetch *f)
+{
+	struct buf *out = conn_output(f->session->conn);
+	bool        now_seen = f->seen.n != 0 && ranges_has(&f->seen, f->m.uid);
 
 	f->open = true;
-	f->m = *m;
-	if (f->needs_facts)
-		f->facts = *facts;
 	f->parts = NULL;
 	f->item = 0;
 	f->any = false;
 	f->in_literal = false;
 	if (f->has_flags || now_seen)
-		view_put_flag_list_for(f->session->view, out, &m->flags);
+		view_put_flag_list_for(f->session->view, out, &f->m.flags);
 	f->whole = true;
 	f->line_at = out->n;
-	buf_str(out, STR("* "));
-	buf_u64(out, view_number(f->session->view, m->uid));
-	buf_str(out, STR(" FETCH ("));
+	put_line_start(f);
 	if (f->put_uid)
 		put_uid(f);
 	if (now_seen)

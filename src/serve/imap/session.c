@@ -114,6 +114,8 @@ imap_fail(struct imap_session *s, int err)
 
 	const char              first = ascii_upper(row->text[0]);
 
+	if (err == E_PARAM)
+		return imap_bad(s, "Invalid message set.");
 	if (strcmp(row->imap_code, "BAD") == 0)
 		return imap_bad(s, "%c%s.", first, row->text + 1);
 	if (row->imap_code[0] == '\0')
@@ -168,14 +170,14 @@ imap_set_uids(struct imap_session *s, const struct imap_set *set, bool uid, stru
 	int                      r;
 
 	if (set->saved)
-		return E_SYNTAX;
+		return E_PARAM;
 	if (uid) {
 		r = imap_set_close(set, ranges_max(uids), &closed);
 		return r < 0 ? r : ranges_and(&closed, uids, ret);
 	}
 	/* "1:*" is let pass in an empty mailbox, where strictly no number is right. */
 	if (imap_set_max(set) > count && !(count == 0 && imap_set_has_star(set)))
-		return E_SYNTAX;
+		return E_PARAM;
 	if (count == 0)
 		return 0;
 	r = imap_set_close(set, count, &closed);

@@ -118,8 +118,8 @@ void imap_untagged(struct imap_session *, const char *fmt, ...) __attribute__((f
 
 /* --- message sets --- */
 
-/* The UIDs in the view that the set names, by number or by UID. Into an empty *ret. E_SYNTAX: a message
- * number that is not there. */
+/* The UIDs in the view that the set names, by number or by UID. Into an empty *ret. E_PARAM: a message
+ * number that is not there; imap_fail says so. */
 int imap_set_uids(struct imap_session *, const struct imap_set *, bool uid, struct ranges *ret);
 
 /* A CONDSTORE enabling command came (RFC 7162 s3.1): MODSEQ is told from now on. */

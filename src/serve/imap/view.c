@@ -3,11 +3,13 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "proto/imap_write.h"
+#include "serve/imap/digits.h"
 #include "serve/imap/uids.h"
 #include "serve/imap/walk.h"
 
 /* EXPUNGE lines are made for so many messages at a time: about 120 KiB. */
 enum { EXPUNGE_BATCH = 8192 };
+enum { SYSTEM_FLAGS_ROOM = 64 };
 
 int
 view_open(struct account *account, mailbox_id mailbox, bool read_only,
@@ -314,24 +316,51 @@ view_put_flag_list_for(struct view *v, struct buf *out, const struct flags *flag
 	}
 }
 
+/* The system flags with a blank behind each. */
+static char *
+put_system(char *p, unsigned flags)
+{
+	if ((flags & FLAG_ANSWERED) != 0)
+		p = PUT_TEXT(p, "\\Answered ");
+	if ((flags & FLAG_FLAGGED) != 0)
+		p = PUT_TEXT(p, "\\Flagged ");
+	if ((flags & FLAG_DELETED) != 0)
+		p = PUT_TEXT(p, "\\Deleted ");
+	if ((flags & FLAG_SEEN) != 0)
+		p = PUT_TEXT(p, "\\Seen ");
+	if ((flags & FLAG_DRAFT) != 0)
+		p = PUT_TEXT(p, "\\Draft ");
+	if ((flags & IMAP_FLAG_RECENT) != 0)
+		p = PUT_TEXT(p, "\\Recent ");
+	return p;
+}
+
+static void
+put_keywords(struct view *v, struct buf *out, const struct flags *flags)
+{
+	for (unsigned w = 0; w < KEYWORD_MAX / 64; w++)
+		for (uint64_t bits = flags->keywords[w]; bits != 0; bits &= bits - 1) {
+			buf_str(out, keyword_name(v->account,
+			                 w * 64 + (unsigned)__builtin_ctzll(bits)));
+			buf_byte(out, ' ');
+		}
+}
+
 void
 view_put_flags(struct view *v, struct buf *out, const struct message *m)
 {
-	unsigned system = m->flags.system & FLAG_SYSTEM_ALL;
-	bool     any;
+	unsigned     system = m->flags.system & FLAG_SYSTEM_ALL;
+	const size_t at = out->n;
+	char        *p = buf_room(out, SYSTEM_FLAGS_ROOM);
 
+	if (p == NULL)
+		return;
 	if (view_is_recent(v, m->uid))
 		system |= IMAP_FLAG_RECENT;
-	any = imap_put_system_flags(out, system);
-	for (unsigned w = 0; w < KEYWORD_MAX / 64; w++) {
-		for (uint64_t bits = m->flags.keywords[w]; bits != 0; bits &= bits - 1) {
-			if (any)
-				buf_byte(out, ' ');
-			buf_str(out, keyword_name(v->account,
-			                 w * 64 + (unsigned)__builtin_ctzll(bits)));
-			any = true;
-		}
-	}
+	buf_commit(out, (size_t)(put_system(p, system) - p));
+	put_keywords(v, out, &m->flags);
+	if (out->n > at)
+		out->n--; /* the last blank */
 }
 
 bool
@@ -400,6 +429,19 @@ tell_changes(struct view *v, const struct view_telling *t)
 	return r < 0 ? r : uids_drop_through(&v->marked, done);
 }
 
+/* "* 12 EXISTS" */
+static void
+put_number_line(struct buf *out, uint32_t number, struct str what)
+{
+	char *p = buf_room(out, 2 + DIGITS_MAX), *end;
+
+	if (p == NULL)
+		return;
+	end = put_digits(PUT_TEXT(p, "* "), number);
+	buf_commit(out, (size_t)(end - p));
+	buf_str(out, what);
+}
+
 /* From the last to the first, so that no number shifts before it is named. */
 static int
 tell_expunges(struct view *v, const struct view_telling *t)
@@ -417,11 +459,8 @@ tell_expunges(struct view *v, const struct view_telling *t)
 	for (size_t i = batch.n; i-- > 0;) {
 		uint32_t number = view_number(v, batch.r[i].hi);
 
-		for (uint32_t k = batch.r[i].hi - batch.r[i].lo + 1; k-- > 0; number--) {
-			buf_str(out, STR("* "));
-			buf_u64(out, number);
-			buf_str(out, STR(" EXPUNGE\r\n"));
-		}
+		for (uint32_t k = batch.r[i].hi - batch.r[i].lo + 1; k-- > 0; number--)
+			put_number_line(out, number, STR(" EXPUNGE\r\n"));
 	}
 	ranges_done(&v->uids);
 	v->uids = left;
@@ -445,15 +484,11 @@ tell_added(struct view *v, const struct view_telling *t)
 		v->uidnext_told = ranges_max(&v->added) + 1;
 		v->took_recent = true;
 		ranges_done(&v->added);
-		buf_str(out, STR("* "));
-		buf_u64(out, ranges_count(&v->uids));
-		buf_str(out, STR(" EXISTS\r\n"));
+		put_number_line(out, ranges_count(&v->uids), STR(" EXISTS\r\n"));
 	}
 	recent = view_recent_count(v);
 	if (recent != v->recent_told) {
-		buf_str(out, STR("* "));
-		buf_u64(out, recent);
-		buf_str(out, STR(" RECENT\r\n"));
+		put_number_line(out, recent, STR(" RECENT\r\n"));
 		v->recent_told = recent;
 	}
 	return r;
