@@ -1,6 +1,8 @@
 /* serve/smtp: replies, order, recipients, DATA and BDAT over real connections. */
-#include "base/mem.h"
 #include "smtp_rig.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
 
 #define LETTER "From: x@elsewhere.test\r\nSubject: hello\r\n\r\nThe text.\r\n"
 
@@ -16,7 +18,7 @@ test_greeting(void **state)
 	ehlo = client_reply(c);
 	assert_true(str_starts(ehlo, STR("250-mx.example.com\r\n")));
 	assert_true(str_find(ehlo, STR("250-PIPELINING\r\n")) < ehlo.n);
-	assert_true(str_find(ehlo, STR("250-SIZE 67108864\r\n")) < ehlo.n);
+	assert_true(str_find(ehlo, STR("250-SIZE 104857600\r\n")) < ehlo.n);
 	assert_true(str_find(ehlo, STR("250-8BITMIME\r\n")) < ehlo.n);
 	assert_true(str_find(ehlo, STR("250-SMTPUTF8\r\n")) < ehlo.n);
 	assert_true(str_find(ehlo, STR("250-CHUNKING\r\n")) < ehlo.n);
@@ -119,7 +121,7 @@ test_mail_parameters(void **state)
 	struct client *c = client_open(r);
 
 	say(c, "EHLO there", "250-");
-	say(c, "MAIL FROM:<x@elsewhere.test> SIZE=99999999", "552 5.3.4");
+	say(c, "MAIL FROM:<x@elsewhere.test> SIZE=104857601", "552 5.3.4");
 	say(c, "MAIL FROM:<x@elsewhere.test> BODY=BINARYMIME", "555 5.5.4");
 	say(c, "MAIL FROM:<x@elsewhere.test> AUTH=<>", "555 5.5.4");
 	say(c, "MAIL FROM:<x@elsewhere.test> RET=HDRS", "555 5.5.4");
@@ -603,6 +605,72 @@ test_memory_fails(void **state)
 	}
 }
 
+static void
+test_silence(void **state)
+{
+	struct client *c = client_open(*state);
+
+	say(c, "EHLO there", "250-");
+	clock_test_advance(5 * 60 * 1000 + 1);
+	expect(c, "421 4.4.2");
+	expect_closed(c);
+	client_close(c);
+}
+
+/* A byte now and then is not silence, and does not help. */
+static void
+test_slow_command(void **state)
+{
+	struct client *c = client_open(*state);
+
+	say(c, "EHLO there", "250-");
+	client_send(c, STR("NO"));
+	clock_test_advance(3 * 60 * 1000);
+	client_send(c, STR("O"));
+	clock_test_advance(3 * 60 * 1000);
+	say(c, "P", "421 4.4.2");
+	expect_closed(c);
+	client_close(c);
+}
+
+static void
+test_slow_data(void **state)
+{
+	struct client *c = client_open(*state);
+
+	open_mail(c, "EHLO there", "x@elsewhere.test", "ann@example.com");
+	say(c, "DATA", "354 ");
+	for (int i = 0; i < 2; i++) {
+		client_send(c, STR("a line\r\n"));
+		clock_test_advance(4 * 60 * 1000);
+	}
+	client_send(c, STR("a line\r\n"));
+	expect(c, "421 4.4.2");
+	expect_closed(c);
+	client_close(c);
+}
+
+static void
+test_shutdown(void **state)
+{
+	struct rig    *r = *state;
+	struct client *idle = client_open(r), *busy = client_open(r);
+
+	open_mail(idle, "EHLO there", "x@elsewhere.test", "ann@example.com");
+	say(idle, "RSET", "250 ");
+	open_mail(busy, "EHLO there", "x@elsewhere.test", "ann@example.com");
+	say(busy, "DATA", "354 ");
+	rig_stop_soon(r);
+	expect(idle, "421 4.3.2");
+	expect_closed(idle);
+	say(busy, LETTER ".", "250 2.0.0"); /* a message under way is taken */
+	expect(busy, "421 4.3.2");
+	expect_closed(busy);
+	client_close(idle);
+	client_close(busy);
+	assert_int_equal(inbox_count(r, r->ann), 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_up, rig_down)
 
 int
@@ -631,6 +699,10 @@ main(void)
 		T(test_storage_fails),
 		T(test_memory_fails),
 		T(test_kept_after_crash),
+		T(test_silence),
+		T(test_slow_command),
+		T(test_slow_data),
+		T(test_shutdown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

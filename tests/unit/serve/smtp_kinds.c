@@ -1,6 +1,8 @@
 /* serve/smtp: what LMTP and submission do in their own way. */
 #include "smtp_rig.h"
 
+#include "base/clock.h"
+
 #define LETTER "From: x@elsewhere.test\r\nSubject: hello\r\n\r\nThe text.\r\n"
 
 static int
@@ -214,6 +216,26 @@ test_auth_too_long(void **state)
 	client_close(c);
 }
 
+/* Time before the login is limited, also for a client that keeps talking. */
+static void
+test_no_login(void **state)
+{
+	struct client *c = client_open(*state);
+
+	clock_test_advance(2 * 60 * 1000 + 1);
+	expect(c, "421 4.4.2");
+	expect_closed(c);
+	client_close(c);
+	c = client_open(*state);
+	for (int i = 0; i < 5; i++) {
+		say(c, "NOOP", "250 ");
+		clock_test_advance(61 * 1000);
+	}
+	say(c, "NOOP", "421 4.4.2");
+	expect_closed(c);
+	client_close(c);
+}
+
 /* A client that goes away while its password is checked. */
 static void
 test_auth_and_gone(void **state)
@@ -292,6 +314,7 @@ main(void)
 		U(test_auth),
 		U(test_auth_login),
 		U(test_auth_too_long),
+		U(test_no_login),
 		U(test_auth_and_gone),
 		U(test_sender),
 		U(test_header_edit),

@@ -71,12 +71,29 @@ rig_up(void **state)
 	return 0;
 }
 
+static void *
+stop_net(void *arg)
+{
+	net_stop(arg);
+	return NULL;
+}
+
+void
+rig_stop_soon(struct rig *r)
+{
+	r->stopping = pthread_create(&r->stopper, NULL, stop_net, r->server.net) == 0;
+	assert_true(r->stopping);
+}
+
 int
 rig_down(void **state)
 {
 	struct rig *r = *state;
 
-	net_stop(r->server.net);
+	if (r->stopping)
+		pthread_join(r->stopper, NULL);
+	else
+		net_stop(r->server.net);
 	net_drop(r->server.net);
 	auth_drop(r->server.auth);
 	directory_drop(r->server.directory);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "base/error.h"
 #include "base/own.h"
@@ -21,6 +22,8 @@ struct rig {
 	struct kv       *kv;     /* the kv_fault, owned by the store */
 	struct server    server;
 	const struct session_type *type; /* of the next client */
+	pthread_t        stopper;
+	bool             stopping;
 	/* domain example.com: */
 	uint64_t         ann, ben, dora; /* accounts; dora is disabled */
 	uint64_t         cara;           /* at most 2000 bytes */
@@ -29,6 +32,8 @@ struct rig {
 /* setup and teardown for cmocka; *state is the rig. */
 int rig_up(void **state);
 int rig_down(void **state);
+/* Begins the shutdown of net, as main does; rig_down waits for its end. */
+void rig_stop_soon(struct rig *);
 
 struct client {
 	int        fd;
