@@ -20,7 +20,7 @@ probe_write(int fd, size_t room)
 	/* Opening writes what the log still holds into tables. */
 	if (posix_fallocate(fd, 0, (off_t)room) != 0)
 		return E_DISK_FULL;
-	return fsync(fd) == 0 ? 0 : error_from_errno(errno);
+	return fdatasync(fd) == 0 ? 0 : error_from_errno(errno);
 }
 
 /* A handle that can still read is only given up when the disk takes writes again. */
