@@ -32,8 +32,11 @@ static const struct str NAMES[ENTITY_FIELDS] = {
 enum entity_field
 entity_field_of(struct str name)
 {
-	for (int i = 0; i < ENTITY_FIELDS; i++)
-		if (NAMES[i].n == name.n && str_ieq(NAMES[i], name))
+	/* The last letter tells most names apart before the whole is compared. */
+	for (int i = 0; i < ENTITY_FIELDS && name.n != 0; i++)
+		if (NAMES[i].n == name.n &&
+		    ascii_lower(NAMES[i].p[name.n - 1]) == ascii_lower(name.p[name.n - 1]) &&
+		    str_ieq(NAMES[i], name))
 			return (enum entity_field)i;
 	return ENTITY_FIELDS;
 }
@@ -174,13 +177,16 @@ put_params(const struct params *ps, bool default_charset, struct buf *to)
 	buf_byte(to, ')');
 }
 
+/* The value with a blank before it. */
 static void
 put_field(const struct entity *e, enum entity_field at, struct buf *to)
 {
-	if (has(e, at))
-		wire_unfolded(to, e->fields.first[at]);
-	else
-		wire_nil(to);
+	if (!has(e, at)) {
+		buf_str(to, STR(" NIL"));
+		return;
+	}
+	buf_byte(to, ' ');
+	wire_unfolded(to, e->fields.first[at]);
 }
 
 static void
@@ -197,9 +203,7 @@ put_head(struct entity *e, struct buf *to)
 	wire_string(to, e->subtype);
 	buf_byte(to, ' ');
 	put_params(&e->params, e->is_text && e->charset.p == NULL, to);
-	buf_byte(to, ' ');
 	put_field(e, ENTITY_ID, to);
-	buf_byte(to, ' ');
 	put_field(e, ENTITY_DESCRIPTION, to);
 	buf_byte(to, ' ');
 	wire_string(to, encoding);
@@ -253,16 +257,20 @@ put_language(const struct entity *e, const struct entity_want *w, struct buf *to
 static void
 put_ext(const struct entity *e, const struct entity_want *w, struct buf *to)
 {
-	buf_byte(to, ' ');
-	if (e->is_multipart)
+	if (e->is_multipart) {
+		buf_byte(to, ' ');
 		put_params(&e->params, false, to);
-	else
+	} else {
 		put_field(e, ENTITY_MD5, to);
+	}
+	if (!has(e, ENTITY_DISPOSITION) && !has(e, ENTITY_LANGUAGE) && !has(e, ENTITY_LOCATION)) {
+		buf_str(to, STR(" NIL NIL NIL"));
+		return;
+	}
 	buf_byte(to, ' ');
 	put_disposition(e, w, to);
 	buf_byte(to, ' ');
 	put_language(e, w, to);
-	buf_byte(to, ' ');
 	put_field(e, ENTITY_LOCATION, to);
 }
 

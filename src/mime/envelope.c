@@ -20,9 +20,13 @@ put_address(const struct address *a, struct buf *to)
 {
 	buf_byte(to, '(');
 	put_nullable(a->name, true, to);
-	buf_byte(to, ' ');
-	put_nullable(a->route, false, to);
-	buf_byte(to, ' ');
+	if (a->route.p == NULL) {
+		buf_str(to, STR(" NIL "));
+	} else {
+		buf_byte(to, ' ');
+		wire_string(to, a->route);
+		buf_byte(to, ' ');
+	}
 	put_nullable(a->mailbox, false, to);
 	buf_byte(to, ' ');
 	put_nullable(a->domain, false, to);
