@@ -382,7 +382,7 @@ def test_mutt():
     for security in SECURITY:
         with server_with(letter("one"), letter("two"), letter("three")) as server:
             # Flag the first, move the second to Archive, delete the third.
-            mutt(server, security, "<first-entry><flag-message><next-entry>"
+            mutt(server, security, "<first-entry><flag-message>"
                  "<save-message><kill-line>=Archive<enter><last-entry><delete-message><sync-mailbox><quit>")
             assert subjects(server) == ["one"], (security, subjects(server))
             assert subjects(server, "Archive") == ["two"]
