@@ -96,7 +96,9 @@ static void
 edit(struct str text, size_t step, bool submission, struct buf *to)
 {
 	static const struct smtp_header_edit SUBMISSION = {
-		.drop_bcc = true, .date = { "Date: D\r\n", 9 }, .message_id = { "Message-ID: M\r\n", 15 }
+		.drop_bcc = true,
+		.date = { "Date: D\r\n", 9 },
+		.message_id = { "Message-ID: M\r\n", 15 },
 	};
 	static const struct smtp_header_edit RELAY = { 0 };
 	struct smtp_header                   h;
@@ -110,7 +112,8 @@ edit(struct str text, size_t step, bool submission, struct buf *to)
 static void
 fuzz_header(struct str text, size_t step)
 {
-	OWN_BUF struct buf whole = BUF_INIT(8 << 20), cut = BUF_INIT(8 << 20), same = BUF_INIT(8 << 20);
+	OWN_BUF struct buf whole = BUF_INIT(8 << 20), cut = BUF_INIT(8 << 20);
+	OWN_BUF struct buf same = BUF_INIT(8 << 20);
 
 	edit(text, text.n, true, &whole);
 	edit(text, step, true, &cut);

@@ -8,8 +8,8 @@
  *     SASL_CREDENTIALS   reply.user and reply.password are what to check
  *   sasl_done(&s);                                   clears the secrets
  *
- * Wire     responses and challenges are base64 as they stand in the line, without line end. "=" is an
- *          initial response of no bytes (RFC 4954 s4, RFC 4959 s3, RFC 5034 s4). "*" as a later
+ * Wire     responses and challenges are base64 as they stand in the line, without line end. "=" is
+ *          an initial response of no bytes (RFC 4954 s4, RFC 4959 s3, RFC 5034 s4). "*" as a later
  *          response cancels.
  * Errors   E_AUTH_MECHANISM (name unknown), E_AUTH_CANCELLED, E_SYNTAX (bad base64, or not what the
  *          mechanism asks for), E_AUTH_FAILED (an empty name or password, or another
@@ -17,8 +17,8 @@
  *          error the exchange is over: sasl_done.
  * Limits   SASL_LINE_MAX bytes of base64 in a line; SASL_NAME_MAX, SASL_PASSWORD_MAX bytes.
  * Owner    reply points into the struct, until sasl_done; copies of secrets are cleared there.
- * More     a mechanism is a row with a step function: one that needs stored keys or a token adds its
- *          kind of reply.
+ * More     a mechanism is a row with a step function: one that needs stored keys or a token adds
+ *          its kind of reply.
  * Tests    tests/unit/proto/sasl.c
  */
 #ifndef PROTO_SASL_H

@@ -6,8 +6,8 @@
  *          the path and at the end, a path without <>, a source route (dropped, s4.1.1.3), an
  *          underscore in a domain. Addresses may be UTF-8 (RFC 6531 s3.3); whether the transaction
  *          allows it is for the caller.
- * Paths    "local@domain" or "local" (for postmaster). A quoted local part that needs no quotes comes
- *          out without them; one that does keeps them (s4.1.2). Empty for <>.
+ * Paths    "local@domain" or "local" (for postmaster). A quoted local part that needs no quotes
+ *          comes out without them; one that does keeps them (s4.1.2). Empty for <>.
  * Errors   E_SYNTAX, E_PARAM (unknown or malformed parameter), E_BAD_ADDRESS, E_NOMEM.
  * Limits   the caller's line length bounds everything.
  * Threads  plain values.

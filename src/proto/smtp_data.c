@@ -26,8 +26,8 @@ pass_line(struct smtp_data *d, struct str *in)
 	bool   has_lf = n < in->n;
 	bool   after_cr = n > 0 ? in->p[n - 1] == '\r' : d->at == SMTP_DATA_TEXT_CR;
 
-	/* A CR that was pending is bare unless the LF is the first byte. One inside is bare unless it
-	 * is the last before the end. */
+	/* A CR that was pending is bare unless the LF is the first byte. One inside is bare unless
+	 * it is the last before the end. */
 	if ((d->at == SMTP_DATA_TEXT_CR && n > 0) || (cr < n && cr != n - 1))
 		d->bare = true;
 	if (has_lf && !after_cr)

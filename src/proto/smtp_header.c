@@ -132,7 +132,8 @@ smtp_header_feed(struct smtp_header *h, struct str bytes)
 	const char *from = bytes.p;
 
 	while (left.n > 0 && h->at != HEADER_BODY) {
-		if (h->at == HEADER_START) /* a line that starts with a blank goes on with the field */
+		/* A line that starts with a blank goes on with the field. */
+		if (h->at == HEADER_START)
 			h->at = left.p[0] == ' ' || left.p[0] == '\t' ? HEADER_REST : HEADER_NAME;
 		if (h->at == HEADER_NAME)
 			take_name(h, &left, &from);

@@ -6,8 +6,8 @@
  *   step = login_woken(&s->login);            // STEP_WAIT (there is more to wait for) or STEP_DONE
  *   err = login_result(&s->login, &account);  // after STEP_DONE
  *
- * Owner    the session; login_done clears the password's copy. A session closes only when no login is
- *          under way: it is parked until then.
+ * Owner    the session; login_done clears the password's copy. A session closes only when no login
+ *          is under way: it is parked until then.
  * Wake     login_woken is for WHY_WAKE only. A parked session that is run for another reason
  *          (shutdown) returns STEP_WAIT again: the job still holds the struct.
  * Logs     success and failure, with session, peer, protocol and the login name.

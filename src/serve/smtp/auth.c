@@ -63,7 +63,8 @@ advance(struct smtp_session *s, const struct str *response)
 		smtp_set_state(s, SMTP_IN_AUTH);
 		return STEP_DONE;
 	}
-	step = login_start(&s->login, s->server, s->conn, s->kind->name, reply.user, reply.password);
+	step = login_start(
+	    &s->login, s->server, s->conn, s->kind->name, reply.user, reply.password);
 	sasl_done(&s->sasl);
 	if (step != STEP_WAIT)
 		return login_done_with(s);

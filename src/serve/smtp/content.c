@@ -102,7 +102,11 @@ static enum step
 chunk_expect(struct smtp_session *s, const struct smtp_bdat *b, int refused)
 {
 	s->chunk = (struct smtp_chunk){
-		.left = b->size, .size = b->size, .last = b->last, .refused = refused, .back = s->state
+		.left = b->size,
+		.size = b->size,
+		.last = b->last,
+		.refused = refused,
+		.back = s->state,
 	};
 	smtp_set_state(s, SMTP_IN_CHUNK);
 	return STEP_DONE;
@@ -140,7 +144,9 @@ chunk_end(struct smtp_session *s)
 	smtp_set_state(s, SMTP_BDAT);
 	if (tx->err < 0)
 		return smtp_fail(s, tx->err);
-	buf_printf(conn_output(s->conn), "250 2.0.0 %llu bytes\r\n", (unsigned long long)s->chunk.size);
+	buf_str(conn_output(s->conn), STR("250 2.0.0 "));
+	buf_u64(conn_output(s->conn), s->chunk.size);
+	buf_str(conn_output(s->conn), STR(" bytes\r\n"));
 	return STEP_DONE;
 }
 

@@ -1,12 +1,13 @@
 /*
- * The end of a message: it goes into every account, is waited for until it is on disk, and answered.
+ * The end of a message: it goes into every account, is waited for until it is on disk, and
+ * answered.
  *
- * SMTP and submission have one reply for all recipients (RFC 5321 s4.2.5, s6.1), and there is no bounce
- * to tell of a part that failed. So all accounts are asked for room first, and nothing is written when
- * one has none; the reply is that account's, and since RCPT asks the same question the next try
- * is answered recipient by recipient. Once written, quota no longer stops it. What can still fail is
- * the storage itself: then all is answered with 4xx, and those who have it already may get it twice;
- * twice is better than never.
+ * SMTP and submission have one reply for all recipients (RFC 5321 s4.2.5, s6.1), and there is no
+ * bounce to tell of a part that failed. So all accounts are asked for room first, and nothing is
+ * written when one has none; the reply is that account's, and since RCPT asks the same question the
+ * next try is answered recipient by recipient. Once written, quota no longer stops it. What can
+ * still fail is the storage itself: then all is answered with 4xx, and those who have it already
+ * may get it twice; twice is better than never.
  *
  * LMTP answers each recipient by itself (RFC 2033 s4.2), in RCPT order.
  */
@@ -70,8 +71,8 @@ append_all(struct smtp_session *s)
 			tx->targets[i].err = r;
 }
 
-/* The outcome for one recipient; for an alias the worst of its accounts, a 4xx before a 5xx: the next
- * try will tell. An account that is gone meanwhile is no failure where others got it. */
+/* The outcome for one recipient; for an alias the worst of its accounts, a 4xx before a 5xx: the
+ * next try will tell. An account that is gone meanwhile is no failure where others got it. */
 static int
 outcome(const struct smtp_tx *tx, const uint32_t *targets, uint32_t n)
 {
@@ -95,21 +96,23 @@ log_target(struct smtp_session *s, const struct smtp_target *t)
 {
 	if (t->err == 0)
 		log_event(LOG_INFO, "delivered", LOG_U("session", conn_id(s->conn)),
-		    LOG_S("protocol", s->kind->name), LOG_S("id", s->tx.id), LOG_S("from", s->tx.sender),
-		    LOG_S("to", t->address), LOG_U("account", t->id), LOG_U("size", ingest_size(s->tx.ingest)),
-		    LOG_U("email", t->done.email), LOG_U("uid", t->done.uid));
+		    LOG_S("protocol", s->kind->name), LOG_S("id", s->tx.id),
+		    LOG_S("from", s->tx.sender), LOG_S("to", t->address), LOG_U("account", t->id),
+		    LOG_U("size", ingest_size(s->tx.ingest)), LOG_U("email", t->done.email),
+		    LOG_U("uid", t->done.uid));
 	else
 		log_event(LOG_WARN, "not-delivered", LOG_U("session", conn_id(s->conn)),
-		    LOG_S("protocol", s->kind->name), LOG_S("id", s->tx.id), LOG_S("from", s->tx.sender),
-		    LOG_S("to", t->address), LOG_U("account", t->id), LOG_ERR(t->err));
+		    LOG_S("protocol", s->kind->name), LOG_S("id", s->tx.id),
+		    LOG_S("from", s->tx.sender), LOG_S("to", t->address), LOG_U("account", t->id),
+		    LOG_ERR(t->err));
 }
 
 static void
 log_refused(struct smtp_session *s, int err)
 {
 	log_event(LOG_INFO, "rejected", LOG_U("session", conn_id(s->conn)),
-	    LOG_S("protocol", s->kind->name), LOG_S("peer", conn_peer(s->conn)), LOG_S("id", s->tx.id),
-	    LOG_S("from", s->tx.sender), LOG_S("to", s->tx.rcpts[0].address),
+	    LOG_S("protocol", s->kind->name), LOG_S("peer", conn_peer(s->conn)),
+	    LOG_S("id", s->tx.id), LOG_S("from", s->tx.sender), LOG_S("to", s->tx.rcpts[0].address),
 	    LOG_U("recipients", s->tx.n_rcpts), LOG_U("size", s->tx.got), LOG_ERR(err));
 }
 

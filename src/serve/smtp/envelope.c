@@ -102,8 +102,10 @@ add_target(struct smtp_session *s, account_id id, struct str address, uint32_t *
 		return E_NOMEM;
 	tx->targets = grown;
 	r = account_open(s->server->store, id, &account);
+	if (r == E_NOT_FOUND)
+		return E_INTERNAL; /* the directory has it, the store does not */
 	if (r < 0)
-		return r == E_NOT_FOUND ? E_INTERNAL : r; /* the directory has it, the store does not */
+		return r;
 	tx->targets[tx->n_targets] = (struct smtp_target){
 		.id = id, .account = TAKE(account), .address = address
 	};
@@ -119,8 +121,8 @@ drop_targets(struct smtp_tx *tx, uint32_t from)
 }
 
 /*
- * Is there room for the size that was declared, or for anything at all (RFC 1870 s6.4)? An alias for
- * several accounts is refused only when all of them are full: one full mailbox must not keep a
+ * Is there room for the size that was declared, or for anything at all (RFC 1870 s6.4)? An alias
+ * for several accounts is refused only when all of them are full: one full mailbox must not keep a
  * message from the others, and as long as there is no bounce the full one gets it too.
  */
 static int

@@ -235,8 +235,8 @@ set_timeout(struct smtp_session *s)
 static enum step
 greet(struct smtp_session *s)
 {
-	buf_printf(conn_output(s->conn), "220 %.*s %.*s Postrider\r\n", STR_ARG(s->server->hostname),
-	    STR_ARG(s->kind->hello));
+	buf_printf(conn_output(s->conn), "220 %.*s %.*s Postrider\r\n",
+	    STR_ARG(s->server->hostname), STR_ARG(s->kind->hello));
 	return STEP_DONE;
 }
 

@@ -117,7 +117,8 @@ struct smtp_session {
 	struct smtp_tx          tx;
 	struct smtp_chunk       chunk;
 	uint32_t                n_messages; /* in this session */
-	uint32_t                n_commands, n_errors, n_refused; /* since the last accepted message */
+	/* since the last accepted message: */
+	uint32_t                n_commands, n_errors, n_refused;
 	size_t                  line_seen;  /* bytes of the input that hold no LF */
 	bool                    line_skip;  /* throwing away the rest of a line that is too long */
 	int64_t                 opened_ms;
@@ -131,7 +132,7 @@ void      smtp_tx_reset(struct smtp_session *);
 
 /* reply.c */
 void      smtp_reply(struct smtp_session *, int code, const char *enhanced, const char *text);
-/* The error's own reply. Counts as the client's mistake; STEP_CLOSE after too many, or for a 421. */
+/* The error's own reply. Counts as the client's mistake; STEP_CLOSE after too many or a 421. */
 enum step smtp_fail(struct smtp_session *, int err);
 enum step smtp_fail_text(struct smtp_session *, int code, const char *enhanced, const char *text);
 /* Well-formed but not wanted: a recipient, a message. The caller has replied. */

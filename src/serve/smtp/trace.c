@@ -85,7 +85,7 @@ static int
 make_edit(struct smtp_session *s)
 {
 	OWN_BUF struct buf date = BUF_INIT(128);
-	unsigned char      noise[8];
+	unsigned long long noise;
 	char              *id;
 	int                r;
 
@@ -95,10 +95,9 @@ make_edit(struct smtp_session *s)
 	r = date.err < 0 ? date.err : arena_dup(&s->tx.arena, buf_view(&date), &s->tx.edit.date);
 	if (r < 0)
 		return r;
-	randombytes_buf(noise, sizeof(noise));
-	id = arena_printf(&s->tx.arena, "Message-ID: <%.*s.%02x%02x%02x%02x%02x%02x%02x%02x@%.*s>\r\n",
-	    STR_ARG(s->tx.id), noise[0], noise[1], noise[2], noise[3], noise[4], noise[5], noise[6],
-	    noise[7], STR_ARG(s->server->hostname));
+	randombytes_buf(&noise, sizeof(noise));
+	id = arena_printf(&s->tx.arena, "Message-ID: <%.*s.%016llx@%.*s>\r\n", STR_ARG(s->tx.id),
+	    noise, STR_ARG(s->server->hostname));
 	if (id == NULL)
 		return E_NOMEM;
 	s->tx.edit.message_id = str_c(id);

@@ -26,8 +26,8 @@ struct verb {
 	enum step    (*refuse)(struct smtp_session *, const union smtp_args *, int err);
 };
 
-static smtp_run_fn run_ehlo, run_helo, run_starttls, run_rset, run_noop, run_vrfy, run_expn, run_help,
-    run_quit, run_http;
+static smtp_run_fn run_ehlo, run_helo, run_starttls, run_rset, run_noop, run_vrfy, run_expn,
+    run_help, run_quit, run_http;
 
 #define V(lit) { lit, sizeof(lit) - 1 }
 
@@ -45,8 +45,8 @@ static const struct verb VERBS[] = {
 	{ V("LHLO"), ANY, KIND_LMTP, 0, smtp_parse_host, run_ehlo, NULL },
 	{ V("STARTTLS"), SMTP_GREET | SMTP_READY, KIND_ALL, NEED_TLS_OFFER, smtp_parse_none,
 	    run_starttls, NULL },
-	{ V("AUTH"), SMTP_READY, KIND_ALL, NEED_OFFER | NEED_PRIVATE | NEED_NO_LOGIN, smtp_parse_auth,
-	    smtp_auth_begin, NULL },
+	{ V("AUTH"), SMTP_READY, KIND_ALL, NEED_OFFER | NEED_PRIVATE | NEED_NO_LOGIN,
+	    smtp_parse_auth, smtp_auth_begin, NULL },
 	{ V("NOOP"), ANY, KIND_ALL, 0, smtp_parse_any, run_noop, NULL },
 	{ V("VRFY"), ANY, KIND_ALL, 0, smtp_parse_any, run_vrfy, NULL },
 	{ V("EXPN"), ANY, KIND_ALL, 0, smtp_parse_any, run_expn, NULL },

@@ -57,7 +57,8 @@ static const struct {
 	{ "<\".a\"@example.com>", 0, "\".a\"@example.com" },
 	{ "<\"\"@example.com>", 0, "\"\"@example.com" },
 	{ "<@one.example,@two.example:a@example.com>", 0, "a@example.com" },
-	{ "<gr\xc3\xbc\xc3\x9f@b\xc3\xbc""cher.example>", 0, "gr\xc3\xbc\xc3\x9f@b\xc3\xbc""cher.example" },
+	{ "<gr\xc3\xbc\xc3\x9f@b\xc3\xbc"
+	  "cher.example>", 0, "gr\xc3\xbc\xc3\x9f@b\xc3\xbc" "cher.example" },
 	{ "<a@under_score.example>", 0, "a@under_score.example" },
 	{ "<a@example.com", E_BAD_ADDRESS, "" },
 	{ "<a@>", E_BAD_ADDRESS, "" },

@@ -29,8 +29,9 @@ static const struct {
 	{ "Bcc: b\r\nDate: x\r\nMessage-ID: y\r\n\r\nz", "Date: x\r\nMessage-ID: y\r\n\r\nz" },
 	{ "Date: x\r\nBCC: b,\r\n c,\r\n\td\r\nMessage-ID : y\r\nResent-Bcc: e\r\n\r\nz",
 	    "Date: x\r\nMessage-ID : y\r\n\r\nz" },
-	{ "Date: x\r\nMessage-ID: y\r\nbcc   : b\r\n c\r\n\r\n", "Date: x\r\nMessage-ID: y\r\n\r\n" },
-	{ "Date: x\r\nMessage-ID: y\r\nBcc                                              : b\r\n\r\n",
+	{ "Date: x\r\nMessage-ID: y\r\nbcc   : b\r\n c\r\n\r\n",
+	    "Date: x\r\nMessage-ID: y\r\n\r\n" },
+	{ "Date: x\r\nMessage-ID: y\r\nBcc                                         : b\r\n\r\n",
 	    "Date: x\r\nMessage-ID: y\r\n\r\n" },
 	{ "Date: x\r\nMessage-ID: y\r\nBccx: b\r\nBc: b\r\nX-Bcc: b\r\n\r\n",
 	    "Date: x\r\nMessage-ID: y\r\nBccx: b\r\nBc: b\r\nX-Bcc: b\r\n\r\n" },
@@ -40,8 +41,8 @@ static const struct {
 	    "X: a\r\n Date: folded\r\n Bcc: folded\r\nDate: D\r\nMessage-ID: M\r\n\r\n" },
 	{ " Bcc: odd start\r\nDate: x\r\nMessage-ID: y\r\n\r\n",
 	    " Bcc: odd start\r\nDate: x\r\nMessage-ID: y\r\n\r\n" },
-	{ "X-A-Field-Name-That-Is-Longer-Than-All-Of-Them: 1\r\nDate: x\r\nMessage-ID: y\r\n\r\n",
-	    "X-A-Field-Name-That-Is-Longer-Than-All-Of-Them: 1\r\nDate: x\r\nMessage-ID: y\r\n\r\n" },
+	{ "X-A-Field-Name-That-Is-Longer-Than-Any: 1\r\nDate: x\r\nMessage-ID: y\r\n\r\n",
+	    "X-A-Field-Name-That-Is-Longer-Than-Any: 1\r\nDate: x\r\nMessage-ID: y\r\n\r\n" },
 	{ "Subject: open", "Subject: open\r\nDate: D\r\nMessage-ID: M\r\n" },
 	{ "Subj", "Subj\r\nDate: D\r\nMessage-ID: M\r\n" },
 	{ "Bcc: open", "Date: D\r\nMessage-ID: M\r\n" },
@@ -106,7 +107,8 @@ test_relay_changes_nothing(void **state)
 static void
 test_received(void **state)
 {
-	const struct str   text = STR("Received: a\r\n b\r\nRECEIVED : c\r\nX: Received: d\r\n\r\nReceived: e\r\n");
+	const struct str   text = STR("Received: a\r\n b\r\nRECEIVED : c\r\nX: Received: d\r\n\r\n"
+	    "Received: e\r\n");
 	OWN_BUF struct buf got = BUF_INIT(4096);
 	struct smtp_header h;
 

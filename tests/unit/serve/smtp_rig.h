@@ -1,6 +1,7 @@
 /*
- * A whole server in memory for the tests of serve/smtp: kv_mem under kv_fault, store, directory, auth
- * and net, with a client at the other end of a socketpair. Everything fails the test by itself.
+ * A whole server in memory for the tests of serve/smtp: kv_mem under kv_fault, store, directory,
+ * auth and net, with a client at the other end of a socketpair. Everything fails the test by
+ * itself.
  */
 #ifndef TESTS_SMTP_RIG_H
 #define TESTS_SMTP_RIG_H
@@ -43,7 +44,8 @@ struct client {
 struct client *client_open(struct rig *); /* has read the greeting */
 void           client_close(struct client *);
 void           client_send(struct client *, struct str);
-/* The next whole reply with its line ends, valid until the next call. Empty: the peer has closed. */
+/* The next whole reply with its line ends, valid until the next call. Empty: the peer has closed.
+ * */
 struct str     client_reply(struct client *);
 /* Sends the line with CRLF and checks how the reply begins. */
 void           say(struct client *, const char *line, const char *want);
