@@ -28,6 +28,7 @@ struct server {
 	struct str           hostname;
 	struct str           version;   /* "0.1.0" */
 	struct server_limits limits;
+	struct quota         new_account_quota; /* account add, and accounts found without a mailbox */
 };
 
 /* The defaults that config.def shows. */
