@@ -3,6 +3,10 @@
 #include "mime/header.h"
 #include "mime/wire.h"
 
+/* A list that grows past LIST_MAX_BYTES ends there, as does one with an address that is no address:
+ * what goes into the store and to clients stays bounded. */
+enum { LIST_MAX_BYTES = 256 << 10, ADDRESS_MAX_BYTES = 16 << 10 };
+
 static void
 put_nullable(struct str s, bool for_people, struct buf *to)
 {
@@ -33,17 +37,27 @@ put_address(const struct address *a, struct buf *to)
 	buf_byte(to, ')');
 }
 
+static bool
+is_too_long(const struct address *a)
+{
+	return a->name.n + a->route.n + a->mailbox.n + a->domain.n > ADDRESS_MAX_BYTES;
+}
+
 /* The addresses of one field's value; *left counts down over all fields of that name. */
 static void
-put_value(struct str value, uint32_t *left, struct buf *to)
+put_value(struct str value, size_t list_max, uint32_t *left, struct buf *to)
 {
-	static const struct address           GROUP_END = { .kind = ADDRESS_GROUP_END };
+	static const struct address              GROUP_END = { .kind = ADDRESS_GROUP_END };
 	OWN_ADDRESS_READER struct address_reader r;
-	struct address                        a;
-	bool                                  in_group = false;
+	struct address                           a;
+	bool                                     in_group = false;
 
 	address_reader_init(&r, value);
 	for (; *left > 0 && address_next(&r, &a); --*left) {
+		if (to->n > list_max || is_too_long(&a)) {
+			*left = 0;
+			break;
+		}
 		put_address(&a, to);
 		in_group = r.in_group;
 	}
@@ -59,15 +73,15 @@ put_addresses(const struct entity_fields *f, enum entity_field at, uint32_t max,
 {
 	struct str          section = f->section;
 	struct header_field h;
-	size_t              start = to->n;
+	size_t              start = to->n, list_max = start + LIST_MAX_BYTES;
 	bool                any;
 
 	buf_byte(to, '(');
 	if (f->count[at] == 1)
-		put_value(f->first[at], &max, to);
+		put_value(f->first[at], list_max, &max, to);
 	while (f->count[at] > 1 && header_next(&section, &h))
 		if (entity_field_of(h.name) == at)
-			put_value(h.value, &max, to);
+			put_value(h.value, list_max, &max, to);
 	any = to->n > start + 1;
 	buf_byte(to, ')');
 	if (!any && to->err == 0)

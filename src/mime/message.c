@@ -28,8 +28,8 @@ enum {
 	/* RFC 2046 s5.1.1 allows 70; a longer one is compared by its start. */
 	BOUNDARY_MAX = 250,
 	CARRY_MAX = 2 + BOUNDARY_MAX + 2,
-	/* Header bytes read and wire bytes made, in units of limits.header_bytes. */
-	STRUCTURE_FACTOR = 4,
+	/* Wire bytes of all parts, in units of limits.header_bytes; the part that passes it is the last. */
+	STRUCTURE_FACTOR = 2,
 };
 
 enum where { LINE_START, IN_LINE, SKIP };
@@ -230,10 +230,10 @@ read_header(struct message_parser *p, struct str section, struct entity *e)
 		r = structure_keep(n, e, p->arena);
 	if (r == 0 && p->cur == 0)
 		r = keep_fields(p, e);
-	if (section.n + e->out.n >= p->structure_left)
+	if (e->out.n >= p->structure_left)
 		p->flat = true;
 	else
-		p->structure_left -= section.n + e->out.n;
+		p->structure_left -= e->out.n;
 	return r;
 }
 

@@ -12,6 +12,12 @@
  *          CRLF after the count; an empty string is "", never {0}. Names as in
  *          the header, 8-bit bytes pass as literal (RFC 6855 lets UTF-8 be quoted; the session
  *          decides nothing here).
+ * Limits   past header_bytes the rest of a header section is skipped. A part at the limit of depth
+ *          is shown as application/octet-stream; at the limit of parts, or when all parts make more
+ *          than 2 * header_bytes of wire bytes, no more parts are looked for. Address lists end at
+ *          256 KiB. With the default header_bytes envelope, body and body_structure are together at
+ *          most 14 MiB, whatever comes.
+ * Memory   all in the arena: a letter 8 KiB, with the default limits at most 28 MiB.
  * Errors   E_NOMEM only.
  * Threads  plain value.
  * Tests    tests/unit/mime/   fuzz/mime.c
@@ -53,7 +59,7 @@ struct message_part {
 	bool               is_multipart;
 	bool               is_message;  /* message/rfc822 or message/global: its child is the message */
 	enum mime_encoding encoding;
-	struct str         type;        /* lower case, "text" */
+	struct str         type;        /* lower case, "text"; at most 127 bytes */
 	struct str         subtype;     /* lower case, "plain" */
 	struct str         charset;     /* lower case, may be empty */
 };

@@ -2,6 +2,9 @@
 
 #include "base/error.h"
 
+/* RFC 6838 s4.2 allows names of 127 characters; the wire bytes keep longer ones. */
+enum { NAME_KEPT = 127 };
+
 static struct str
 put_lower(char **to, struct str s)
 {
@@ -16,13 +19,15 @@ int
 structure_keep(struct structure_node *n, const struct entity *e, struct arena *arena)
 {
 	struct str wire;
-	char      *names = arena_alloc(arena, e->type.n + e->subtype.n + e->charset.n + 1);
+	struct str type = str_head(e->type, NAME_KEPT), subtype = str_head(e->subtype, NAME_KEPT);
+	struct str charset = str_head(e->charset, NAME_KEPT);
+	char      *names = arena_alloc(arena, type.n + subtype.n + charset.n + 1);
 
 	if (names == NULL || arena_dup(arena, buf_view(&e->out), &wire) < 0)
 		return E_NOMEM;
-	n->part.type = put_lower(&names, e->type);
-	n->part.subtype = put_lower(&names, e->subtype);
-	n->part.charset = put_lower(&names, e->charset);
+	n->part.type = put_lower(&names, type);
+	n->part.subtype = put_lower(&names, subtype);
+	n->part.charset = put_lower(&names, charset);
 	n->part.is_multipart = e->is_multipart;
 	n->part.is_message = e->is_message;
 	n->part.encoding = e->encoding;

@@ -115,9 +115,9 @@ put_plain(struct str s, struct buf *to)
 
 /* The words at the front of s that follow one another in one charset: decoded as one text, for
  * senders cut characters in two. Returns the length taken, or 0. Words of an unknown charset are
- * put as they are. */
+ * put as they are, behind the blanks before them. */
 static size_t
-take_words(struct str s, struct buf *to, bool *ret_decoded, bool *no_end)
+take_words(struct str s, struct str blanks, struct buf *to, bool *ret_decoded, bool *no_end)
 {
 	OWN_BUF struct buf bytes = BUF_INIT(s.n), utf8 = BUF_INIT(s.n * 4 + 16);
 	struct word        w, next;
@@ -129,19 +129,22 @@ take_words(struct str s, struct buf *to, bool *ret_decoded, bool *no_end)
 	put_word(&w, &bytes);
 	for (;;) {
 		struct str rest = str_skip(s, taken);
-		size_t     blanks = blank_run(rest);
+		size_t     gap = blank_run(rest);
 
-		rest = str_skip(rest, blanks);
+		rest = str_skip(rest, gap);
 		more = str_starts(rest, STR("=?")) ? match_word(rest, &next, no_end) : 0;
 		if (more == 0 || !str_ieq(next.charset, w.charset))
 			break;
 		put_word(&next, &bytes);
-		taken += blanks + more;
+		taken += gap + more;
 	}
 	r = charset_to_utf8(w.charset, buf_view(&bytes), &utf8);
 	*ret_decoded = r != E_UNSUPPORTED;
-	if (r == E_UNSUPPORTED)
-		r = put_plain(str_head(s, taken), to);
+	if (r == E_UNSUPPORTED) {
+		r = put_plain(blanks, to);
+		if (r == 0)
+			r = put_plain(str_head(s, taken), to);
+	}
 	if (r < 0 || bytes.err < 0)
 		to->err = r < 0 ? r : bytes.err;
 	put_without_breaks(&utf8, to);
@@ -165,7 +168,7 @@ decode(struct str s, struct buf *to)
 			r = put_plain(before, to);
 		s = str_skip(s, at);
 		if (s.n != 0)
-			taken = take_words(s, to, &after_word, &no_end);
+			taken = take_words(s, gap ? before : STR_NONE, to, &after_word, &no_end);
 		if (taken == 0) {
 			if (gap)
 				r = put_plain(before, to);
