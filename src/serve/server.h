@@ -1,6 +1,6 @@
 /*
- * serve/server.h: what all sessions share: the store, the directory, limits. Made by main/, read-only
- * while connections are open, except through the locks of its members.
+ * serve/server.h: what all sessions share: the store, the directory, limits. Made by main/,
+ * read-only while connections are open, except through the locks of its members.
  */
 #ifndef SERVE_SERVER_H
 #define SERVE_SERVER_H
@@ -28,7 +28,7 @@ struct server {
 	struct str           hostname;
 	struct str           version;   /* "0.1.0" */
 	struct server_limits limits;
-	struct quota         new_account_quota; /* account add, and accounts found without a mailbox */
+	struct quota         new_account_quota;
 };
 
 /* The defaults that config.def shows. */
