@@ -35,12 +35,6 @@ class Skip(Exception):
     """Raised by a test that cannot run here; the text says why."""
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def corpus_files():
     """All messages of the corpus beside the repository; Skip when it is not there."""
     files = sorted(CORPUS.rglob("*.eml"))
@@ -69,7 +63,8 @@ class Server:
     def __init__(self, config=None, listeners=LISTENERS, env=None, data=None):
         self.folder = Path(tempfile.mkdtemp(prefix="postrider-"))
         self.data = Path(data) if data else self.folder / "data"
-        self.ports = {name: free_port() for name in listeners}
+        self.listeners = listeners
+        self.ports = {}  # by name; the system chooses them at each start
         self.log_path = self.folder / "log"
         self.env = {**os.environ, **(env or {})}
         self.process = None
@@ -102,8 +97,9 @@ class Server:
         return [*base, *words]
 
     def start(self):
-        listen = [w for n, p in self.ports.items() for w in ("--listen", f"{n}=127.0.0.1:{p}")]
+        listen = [w for n in self.listeners for w in ("--listen", f"{n}=127.0.0.1:0")]
         already = self.times_ready()
+        before = len(self.log())
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command("serve", *listen), stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=self.env)
@@ -112,6 +108,8 @@ class Server:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the server did not start:\n{self.log()[-6000:]}")
             time.sleep(0.02)
+        told = re.findall(r'listening"?[, ].*?name"?[=:]"?(\w+).*?port"?[=:](\d+)', self.log()[before:])
+        self.ports = {name: int(port) for name, port in told}
 
     def times_ready(self):
         """How often the log tells that it was ready, in either format."""
