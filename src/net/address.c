@@ -8,6 +8,16 @@
 static const uint8_t MAPPED[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 void
+net_addr_unmap(struct net_addr *a)
+{
+	if (a->family != AF_INET6 || memcmp(a->ip, MAPPED, sizeof(MAPPED)) != 0)
+		return;
+	a->family = AF_INET;
+	memmove(a->ip, a->ip + 12, 4);
+	memset(a->ip + 4, 0, 12);
+}
+
+void
 net_addr_of_sock(const struct sockaddr_storage *ss, struct net_addr *ret)
 {
 	const struct sockaddr_in  *in4 = (const void *)ss;
@@ -20,11 +30,7 @@ net_addr_of_sock(const struct sockaddr_storage *ss, struct net_addr *ret)
 	} else if (ss->ss_family == AF_INET6) {
 		ret->port = ntohs(in6->sin6_port);
 		memcpy(ret->ip, &in6->sin6_addr, 16);
-		if (memcmp(ret->ip, MAPPED, sizeof(MAPPED)) == 0) {
-			ret->family = AF_INET;
-			memmove(ret->ip, ret->ip + 12, 4);
-			memset(ret->ip + 4, 0, 12);
-		}
+		net_addr_unmap(ret);
 	}
 }
 

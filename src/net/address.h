@@ -22,6 +22,8 @@ struct net_addr {
 void net_addr_of_sock(const struct sockaddr_storage *, struct net_addr *ret);
 /* "192.0.2.1", "::1", "unix"; at most NET_ADDR_TEXT_MAX bytes with the NUL. */
 void net_addr_text(const struct net_addr *, char to[NET_ADDR_TEXT_MAX]);
+/* IPv4 mapped into IPv6 becomes IPv4. */
+void net_addr_unmap(struct net_addr *);
 bool net_addr_is_loopback(const struct net_addr *);
 bool net_addr_same_host(const struct net_addr *, const struct net_addr *);
 /* Who is counted as one by the limit: an IPv4 address, or an IPv6 /64. */

@@ -156,6 +156,12 @@ conn_wake(struct conn *c)
 	conn_post(c, WHY_WAKE);
 }
 
+struct str
+conn_end(struct conn *c)
+{
+	return str_c(c->end);
+}
+
 struct net *
 conn_net(struct conn *c)
 {

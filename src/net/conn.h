@@ -15,8 +15,8 @@
  *            '-- free                            LINGER -- peer closed, or time is up --> freed
  *
  * Threads  guard by its lock. All else by the owner: the worker that claimed it, until it sleeps.
- * Sleep    conn_sleep looks at the posted bits and goes to sleep under one lock, and conn_post sets
- *          a bit and wakes under the same lock: no wake-up is lost between the check and the sleep.
+ * Sleep    conn_sleep looks at what was posted or has fired and goes to sleep under one lock; conn_post
+ *          and conn_claim_event note and wake under the same lock: nothing is lost in between.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -49,6 +49,7 @@ struct conn_guard {
 	enum conn_state state;
 	uint32_t        gen;
 	unsigned        posted;
+	uint32_t        fired; /* epoll events since the owner looked last */
 	unsigned        wakes; /* posted bits that end this sleep */
 	struct list     queue; /* the run queue's link, while QUEUED */
 };
@@ -102,7 +103,8 @@ struct conn {
 	const struct session_type *type;
 	void                      *server;
 	void                      *session;
-	bool                       opened;
+	bool                       opened;      /* the session is there */
+	bool                       had_session;
 	bool                       boundary;
 	bool                       stop_told;
 	bool                       dead;  /* the wire is gone, but the session waits for a wake */
@@ -111,6 +113,7 @@ struct conn {
 	enum step                  step;  /* what run() returned last */
 	unsigned                   why;   /* for the next run() */
 	uint32_t                   want;  /* epoll events to sleep for; 0: park */
+	const char                *end;   /* why it ends */
 	struct filter             *top;
 	struct filter             *tls;   /* in the stack, or NULL */
 	struct filter_sock         sock;
@@ -131,7 +134,7 @@ void conn_free(struct conn *);
 
 /* --- guard.c: owning, posting, sleeping --- */
 
-/* An event of epoll: true when the connection is now owned by the caller. */
+/* An event of epoll: true when the connection is now owned by the caller; else its owner sees it. */
 bool conn_claim_event(struct conn *, uint32_t gen, uint32_t events);
 /* One taken from the run queue. */
 void conn_claim_queued(struct conn *);
@@ -139,10 +142,10 @@ void conn_claim_queued(struct conn *);
 void conn_post(struct conn *, unsigned bits);
 /* As above, by the sweeper, if it is due. */
 void conn_post_due(struct conn *, int64_t now);
-/* Takes what was posted: poke and wake into c->why, the rest is returned. */
+/* Takes what was posted and has fired: poke and wake into c->why, the rest is returned. */
 unsigned conn_posted(struct conn *);
 /* Gives the connection up to sleep for c->want and `wakes`, until `due`. 1: it sleeps, and is no
- * longer the caller's. 0: something was posted. E_NOMEM: epoll refused. */
+ * longer the caller's. 0: something was posted or fired. E_NOMEM: epoll refused. */
 int  conn_sleep(struct conn *, unsigned wakes, int64_t due);
 /* Gives the connection up to be run later, behind the others. */
 void conn_requeue(struct conn *);

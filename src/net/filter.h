@@ -61,6 +61,8 @@ struct tls;
 int        filter_tls_new(struct tls *, struct filter *below, struct filter **ret);
 struct str filter_tls_version(struct filter *); /* "TLSv1.3" */
 struct str filter_tls_cipher(struct filter *);
+/* What went wrong in the handshake: "no shared cipher"; a constant. */
+const char *filter_tls_trouble(struct filter *);
 
 /* --- PROXY protocol v2, the header only --- */
 

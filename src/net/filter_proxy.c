@@ -66,6 +66,7 @@ addr_at(uint8_t family, const uint8_t *ip, const uint8_t *port)
 	struct net_addr a = { .family = family, .port = (uint16_t)(port[0] << 8 | port[1]) };
 
 	memcpy(a.ip, ip, family == AF_INET ? 4 : 16);
+	net_addr_unmap(&a);
 	return a;
 }
 

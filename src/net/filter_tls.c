@@ -14,6 +14,7 @@ struct filter_tls {
 	SSL            *ssl;
 	bool            eof;    /* the filter below has no more */
 	bool            failed; /* no goodbye after a fatal error, SSL_shutdown(3) */
+	unsigned long   code;   /* of the fatal error, or 0 */
 };
 
 /* --- a BIO whose other side is the filter below --- */
@@ -104,6 +105,7 @@ result_of(struct filter_tls *t, int ok)
 	if (why == SSL_ERROR_ZERO_RETURN)
 		return 0;
 	t->failed = true;
+	t->code = ERR_peek_error();
 	ERR_clear_error();
 	return E_CLOSED;
 }
@@ -223,6 +225,14 @@ filter_tls_new(struct tls *tls, struct filter *below, struct filter **ret)
 	}
 	*ret = &t->filter;
 	return 0;
+}
+
+const char *
+filter_tls_trouble(struct filter *f)
+{
+	const char *reason = ERR_reason_error_string(tls_of(f)->code);
+
+	return reason != NULL ? reason : "the peer closed";
 }
 
 struct str

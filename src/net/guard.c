@@ -8,16 +8,15 @@
 bool
 conn_claim_event(struct conn *c, uint32_t gen, uint32_t events)
 {
-	bool mine;
+	LOCK_SCOPE(&c->guard.lock);
 
-	lock_take(&c->guard.lock);
-	mine = c->guard.gen == gen && c->guard.state == CONN_ARMED;
-	if (mine)
-		c->guard.state = CONN_OWNED;
-	lock_give(&c->guard.lock);
-	if (mine)
-		c->in.readable |= (events & ~(uint32_t)EPOLLOUT) != 0 || c->in.wants_out;
-	return mine;
+	if (c->guard.gen != gen || c->guard.state == CONN_FREE)
+		return false;
+	c->guard.fired |= events;
+	if (c->guard.state != CONN_ARMED)
+		return false; /* its owner, who is about to sleep, sees it */
+	c->guard.state = CONN_OWNED;
+	return true;
 }
 
 void
@@ -76,13 +75,17 @@ unsigned
 conn_posted(struct conn *c)
 {
 	unsigned posted;
+	uint32_t fired;
 
 	lock_take(&c->guard.lock);
 	posted = c->guard.posted;
+	fired = c->guard.fired;
 	c->guard.posted = 0;
+	c->guard.fired = 0;
 	atomic_store_explicit(c->due, INT64_MAX, memory_order_relaxed);
 	lock_give(&c->guard.lock);
 	c->why |= posted & (WHY_POKE | WHY_WAKE);
+	c->in.readable |= (fired & ~(uint32_t)EPOLLOUT) != 0 || (fired != 0 && c->in.wants_out);
 	return posted & ~(unsigned)(WHY_POKE | WHY_WAKE);
 }
 
@@ -104,13 +107,13 @@ arm(struct conn *c)
 int
 conn_sleep(struct conn *c, unsigned wakes, int64_t due)
 {
-	/* epoll_ctl under the lock: an event that comes at once waits for it in conn_claim_event. */
-	LOCK_SCOPE(&c->guard.lock);
-
-	if ((c->guard.posted & wakes) != 0)
-		return 0;
+	/* Armed while still owned, so that no worker waits for this lock over a system call: an event
+	 * that comes at once is noted by conn_claim_event, and seen below. */
 	if (c->want != 0 && arm(c) < 0)
 		return E_NOMEM;
+	LOCK_SCOPE(&c->guard.lock);
+	if ((c->guard.posted & wakes) != 0 || (c->want != 0 && c->guard.fired != 0))
+		return 0;
 	c->guard.wakes = wakes;
 	c->guard.state = c->want != 0 ? CONN_ARMED : CONN_PARKED;
 	atomic_store_explicit(c->due, due, memory_order_relaxed);

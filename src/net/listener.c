@@ -34,10 +34,11 @@ listener_resume(struct listener *l)
 
 /* --- accepting --- */
 
+/* Errors of one connection, or none waiting: the next may be accepted at once. */
 static bool
-is_short_of_fds(int err)
+is_passing(int err)
 {
-	return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
+	return err == EAGAIN || err == ECONNABORTED || err == EPROTO || err == EPERM;
 }
 
 /* The new fd, or -1. Arms the listener again, so that the next worker accepts the next. */
@@ -53,8 +54,8 @@ accept_one(struct listener *l, struct sockaddr_storage *ss)
 	do
 		fd = accept4(l->fd, (struct sockaddr *)ss, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	while (fd < 0 && errno == EINTR);
-	/* The sweeper tries again: no spinning on a queue that cannot be taken. */
-	l->paused = fd < 0 && is_short_of_fds(errno);
+	/* Out of file descriptors, mostly. The sweeper tries again: no spinning. */
+	l->paused = fd < 0 && !is_passing(errno);
 	if (!l->paused)
 		arm(l, EPOLL_CTL_MOD);
 	return fd;

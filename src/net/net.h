@@ -18,6 +18,8 @@
  * Output   is sent when run() returns anything but STEP_DONE, or when it has passed
  *          CONN_OUTPUT_HIGH. Before bytes leave, session->before_send (may be NULL) is called: it
  *          waits until what the reply rests on is durable; on error the connection is closed.
+ *          run() is not called while output waits for a slow peer: pokes are kept until it has
+ *          drained, and a deadline that passes meanwhile closes the connection.
  * Memory   a connection that waits for input with empty buffers holds no buffer.
  * Threads  conn_poke and conn_wake from any thread; all else by the owning worker.
  */
@@ -38,7 +40,8 @@ enum step {
 	STEP_DONE,  /* made progress; call run() again at once */
 	STEP_NEED,  /* needs more input; also woken by conn_poke */
 	STEP_MORE,  /* has more to say when the output has drained; not woken by input */
-	STEP_WAIT,  /* parked, not armed: woken by conn_wake (a job's end) or shutdown of the process */
+	STEP_WAIT,  /* parked, not armed: woken by conn_wake (a job's end) or conn_wake_after only; never
+	               closed meanwhile, even if the peer is gone or the server stops */
 	STEP_TLS,   /* send the output, throw away input that was already read, start TLS as server,
 	               then run() again with WHY_TLS */
 	STEP_CLOSE  /* send the output, then close */
@@ -54,7 +57,8 @@ enum why {
 	WHY_TIMEOUT = 32,  /* the deadline passed: say so and return STEP_CLOSE (or set a new one) */
 	WHY_SHUTDOWN = 64, /* the server stops: say so at a command's end and return STEP_CLOSE */
 	WHY_TLS = 128,     /* TLS is on */
-	WHY_EOF = 256      /* the peer sent its last byte; input may still hold commands */
+	WHY_EOF = 256      /* the peer sent its last byte; input may still hold commands. STEP_NEED
+	                      then means that all is done: the output is sent, and it is closed */
 };
 
 enum {
@@ -69,6 +73,8 @@ struct session_type {
 	enum step (*run)(void *session, unsigned why);
 	int       (*before_send)(void *session); /* or NULL */
 	void      (*close)(void *session);       /* frees it; the connection is still readable */
+	/* A connection ended before it had a session: conn_end says why. For logs; or NULL. */
+	void      (*refused)(void *server, struct conn *);
 };
 
 /* --- the whole --- */
@@ -82,6 +88,7 @@ struct net_options {
 	int64_t  shutdown_grace_ms;     /* 0: 10 s */
 };
 
+/* Also makes the process ignore SIGPIPE. */
 int  net_new(const struct net_options *, struct net **ret);
 int  net_start(struct net *); /* starts the threads */
 /* Stops accepting, gives each session WHY_SHUTDOWN at its next command boundary, waits for commands
@@ -141,7 +148,8 @@ OWN_DEFINE(tls)
  * end of run(). */
 struct str  conn_input(struct conn *);
 void        conn_consume(struct conn *, size_t n);
-/* How much input may wait at once: a session with a big token raises it. 64 KiB at first. */
+/* How much input may wait at once: a session with a big token raises it. 64 KiB at first. STEP_NEED
+ * with so much not consumed closes the connection: check the length of a line first. */
 void        conn_input_max(struct conn *, size_t bytes);
 struct buf *conn_output(struct conn *);
 bool        conn_output_full(struct conn *); /* at CONN_OUTPUT_HIGH */
@@ -157,6 +165,11 @@ struct str  conn_local(struct conn *);
 const char *conn_listener(struct conn *);        /* "imaps" */
 struct str  conn_tls_version(struct conn *);     /* "TLSv1.3", or empty */
 struct str  conn_tls_cipher(struct conn *);
+/* In close and refused, why it ended: "closed" (STEP_CLOSE), "peer closed", "reset", "timeout", "stop",
+ * "input limit", "output limit", "not durable" (before_send), "no session" (open), "no memory", "bad PROXY
+ * header", "address limit",
+ * or what OpenSSL says of a handshake that failed */
+struct str  conn_end(struct conn *);
 
 /* run() gets WHY_TIMEOUT when this time has passed with nothing received or sent; ms from now, 0:
  * never. Set again after each command, or only when the state changes. Checked every 200 ms. */
@@ -164,10 +177,12 @@ void conn_timeout(struct conn *, int64_t idle_ms);
 /* WHY_TIMEOUT ms from now whatever comes and goes, 0: never: so a trickle of bytes does not keep a
  * connection open before login. It fires once. */
 void conn_deadline(struct conn *, int64_t ms);
-/* While parked: wake up by itself after ms (a delay after a wrong password). */
+/* While parked: wake up by itself after ms (a delay after a wrong password), within 200 ms. The next
+ * run() cancels it. */
 void conn_wake_after(struct conn *, int64_t ms);
 
-/* A session between commands says true: it can be closed by shutdown at once. */
+/* A session between commands says true, as it is at first: it gets WHY_SHUTDOWN when it next returns
+ * STEP_NEED or STEP_DONE, or at once when it sleeps in STEP_NEED. So one command a run() is best. */
 void conn_at_boundary(struct conn *, bool);
 
 /* From any thread, as long as the session is known to be open (the caller holds the watch lock, or

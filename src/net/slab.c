@@ -101,6 +101,7 @@ slab_take(struct slab *s, struct conn **ret)
 	lock_take(&c->guard.lock);
 	c->guard.state = CONN_OWNED;
 	c->guard.posted = 0;
+	c->guard.fired = 0;
 	lock_give(&c->guard.lock);
 	atomic_fetch_add(&s->used, 1);
 	*ret = c;

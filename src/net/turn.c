@@ -33,6 +33,14 @@ close_session(struct conn *c)
 	c->session = NULL;
 }
 
+/* A session that never came to be is told of by its type. */
+static void
+tell_refused(struct conn *c)
+{
+	if (c->phase == PHASE_START && !c->had_session && c->type->refused != NULL)
+		c->type->refused(c->server, c);
+}
+
 static void
 drop_filters(struct conn *c)
 {
@@ -48,6 +56,7 @@ drop_filters(struct conn *c)
 void
 conn_free(struct conn *c)
 {
+	tell_refused(c);
 	close_session(c);
 	drop_filters(c);
 	conn_drop_buffers(c);
@@ -56,10 +65,18 @@ conn_free(struct conn *c)
 	slab_give(&c->net->slab, c);
 }
 
+static enum next
+end(struct conn *c, const char *why)
+{
+	c->end = why;
+	return NEXT_FREE;
+}
+
 /* The wire is gone. A session that waits stays until it was woken: a job may still use it. */
 static enum next
-abandon(struct conn *c)
+abandon(struct conn *c, const char *why)
 {
+	c->end = why;
 	if (c->step != STEP_WAIT)
 		return NEXT_FREE;
 	c->dead = true;
@@ -70,8 +87,9 @@ abandon(struct conn *c)
 /* All is said. Bytes that are unread when a socket closes make the kernel send a reset, which can
  * overtake the last reply: so close our side, and read on until the peer has closed its own. */
 static enum next
-linger(struct conn *c)
+linger(struct conn *c, const char *why)
 {
+	c->end = why;
 	close_session(c);
 	conn_drop_buffers(c);
 	for (struct filter *f = c->top; f != NULL; f = f->below)
@@ -127,8 +145,8 @@ static enum next
 open_session(struct conn *c)
 {
 	if (c->type->open(c->server, c, &c->session) < 0)
-		return NEXT_FREE;
-	c->opened = true;
+		return end(c, "no session");
+	c->opened = c->had_session = true;
 	c->why |= WHY_OPEN;
 	c->step = STEP_DONE;
 	c->phase = PHASE_RUN;
@@ -139,7 +157,7 @@ static enum next
 start_tls(struct conn *c)
 {
 	if (filter_tls_new(c->listener->opt.tls, c->top, &c->tls) < 0)
-		return NEXT_FREE;
+		return end(c, "no memory");
 	c->top = c->tls;
 	c->phase = PHASE_START;
 	c->time.phase_end = clock_mono_ms() + START_MS;
@@ -171,7 +189,7 @@ proxy_is_done(struct conn *c)
 	c->top = f->below;
 	f->type->drop(f);
 	if (slab_count(&c->net->slab, &c->who.peer, &c->who.counted) < 0)
-		return NEXT_FREE;
+		return end(c, "address limit");
 	return (c->listener->opt.flags & LISTEN_TLS) != 0 ? start_tls(c) : open_session(c);
 }
 
@@ -181,7 +199,7 @@ begin(struct conn *c)
 	unsigned flags = c->listener != NULL ? c->listener->opt.flags : 0;
 
 	if ((flags & LISTEN_PROXY) != 0)
-		return filter_proxy_new(c->top, &c->top) < 0 ? NEXT_FREE : NEXT_TURN;
+		return filter_proxy_new(c->top, &c->top) < 0 ? end(c, "no memory") : NEXT_TURN;
 	return (flags & LISTEN_TLS) != 0 ? start_tls(c) : open_session(c);
 }
 
@@ -191,7 +209,7 @@ turn_start(struct conn *c, unsigned posted)
 	int r;
 
 	if (posted != 0)
-		return NEXT_FREE;
+		return end(c, (posted & WHY_TIMEOUT) != 0 ? "timeout" : "stop");
 	if (c->top == &c->sock.filter)
 		return begin(c);
 	r = c->top->type->start(c->top);
@@ -200,7 +218,7 @@ turn_start(struct conn *c, unsigned posted)
 		return NEXT_SLEEP;
 	}
 	if (r < 0)
-		return NEXT_FREE;
+		return end(c, c->top == c->tls ? filter_tls_trouble(c->tls) : "bad PROXY header");
 	return c->top == c->tls ? tls_is_on(c) : proxy_is_done(c);
 }
 
@@ -231,8 +249,11 @@ note_posted(struct conn *c, unsigned posted)
 {
 	if ((posted & WHY_TIMEOUT) != 0) {
 		c->why |= WHY_TIMEOUT;
-		c->time.moved = clock_mono_ms(); /* a session that goes on has the idle time once more */
-		c->time.deadline = 0;
+		int64_t now = clock_mono_ms();
+
+		c->time.moved = now; /* a session that goes on has the idle time once more */
+		if (c->time.deadline <= now)
+			c->time.deadline = 0;
 	}
 	if (c->boundary && !c->stop_told && (c->step == STEP_NEED || c->step == STEP_DONE) &&
 	    atomic_load(&c->net->stopping)) {
@@ -245,9 +266,10 @@ static enum next
 turn_run(struct conn *c, unsigned posted)
 {
 	unsigned why;
+	int      r = take_input(c);
 
-	if (take_input(c) < 0)
-		return abandon(c);
+	if (r < 0)
+		return abandon(c, r == E_LIMIT ? "input limit" : "reset");
 	note_posted(c, posted);
 	why = c->why;
 	if (why == 0 && c->step == STEP_NEED) {
@@ -258,8 +280,10 @@ turn_run(struct conn *c, unsigned posted)
 	c->time.wake = 0;
 	conn_borrow_output(c);
 	c->step = c->type->run(c->session, why);
-	if (c->out.buf.err < 0 || (c->dead && c->step != STEP_WAIT))
-		return abandon(c);
+	if (c->out.buf.err < 0)
+		return abandon(c, "output limit");
+	if (c->dead && c->step != STEP_WAIT)
+		return NEXT_FREE;
 	if (c->step != STEP_DONE || c->out.buf.n >= CONN_OUTPUT_HIGH)
 		c->phase = PHASE_FLUSH;
 	return NEXT_TURN;
@@ -269,7 +293,7 @@ static enum next
 turn_tls(struct conn *c)
 {
 	if (!conn_can_tls(c))
-		return NEXT_FREE;
+		return end(c, "no TLS here");
 	/* What came before TLS must not count as said inside it. */
 	conn_forget_input(c);
 	return start_tls(c);
@@ -282,7 +306,7 @@ after_flush(struct conn *c)
 	switch (c->step) {
 	case STEP_NEED:
 		if (c->in.eof)
-			return linger(c);
+			return linger(c, "peer closed");
 		break;
 	case STEP_DONE:
 	case STEP_MORE:
@@ -294,7 +318,7 @@ after_flush(struct conn *c)
 	case STEP_TLS:
 		return turn_tls(c);
 	case STEP_CLOSE:
-		return linger(c);
+		return linger(c, "closed");
 	}
 	return NEXT_TURN;
 }
@@ -305,13 +329,15 @@ turn_flush(struct conn *c, unsigned posted)
 	int r;
 
 	if ((posted & WHY_TIMEOUT) != 0)
-		return abandon(c);
+		return abandon(c, "timeout");
 	r = conn_flush(c);
 	if (filter_is_wait(r)) {
 		c->want = r == FILTER_WANT_IN ? EPOLLIN : EPOLLOUT;
 		return NEXT_SLEEP;
 	}
-	return r < 0 ? abandon(c) : after_flush(c);
+	if (r < 0)
+		return abandon(c, r == E_CLOSED ? "reset" : "not durable");
+	return after_flush(c);
 }
 
 static enum next
@@ -381,7 +407,11 @@ conn_work(struct worker *w, struct conn *c)
 	enum next next;
 
 	c->worker = w;
-	for (int turns = 0; (posted & POST_KILL) == 0; turns++) {
+	for (int turns = 0;; turns++) {
+		if ((posted & POST_KILL) != 0) {
+			c->end = "stop";
+			break;
+		}
 		next = PHASES[c->phase].turn(c, posted);
 		posted = 0;
 		if (next == NEXT_FREE)

@@ -172,8 +172,13 @@ before_send(void *session)
 	return store_wait(s->server->store, s->ticket);
 }
 
-const struct session_type ADMIN_SESSION = { "admin", open_session, run, before_send,
-	close_session };
+const struct session_type ADMIN_SESSION = {
+	.name = "admin",
+	.open = open_session,
+	.run = run,
+	.before_send = before_send,
+	.close = close_session,
+};
 
 int
 admin_text(struct admin *s, const char *key, struct str *ret)

@@ -39,7 +39,7 @@ test_plain(void **state)
 	client_ask(&c, "WHO", "127.0.0.1 port 127.0.0.1 local");
 	client_ask(&c, "TLS", "-");
 	talk(&c);
-	WAIT_FOR(net_conns(rig.net) == 0);
+	rig_expect_end(&rig, "closed");
 	rig_stop(&rig);
 }
 
@@ -121,7 +121,7 @@ test_eof(void **state)
 	client_expect(&c, "c");
 	assert_true(client_is_closed(&c));
 	client_close(&c);
-	WAIT_FOR(net_conns(rig.net) == 0);
+	rig_expect_end(&rig, "peer closed");
 	/* A reset in the middle of everything. */
 	for (int i = 0; i < 20; i++) {
 		struct linger hard = { .l_onoff = 1 };
@@ -131,7 +131,7 @@ test_eof(void **state)
 		setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 		client_close(&c);
 	}
-	WAIT_FOR(net_conns(rig.net) == 0);
+	rig_expect_end(&rig, "reset");
 	rig_stop(&rig);
 }
 
@@ -194,6 +194,7 @@ test_input_max(void **state)
 	client_send(&c, line);
 	assert_true(client_is_closed(&c));
 	client_close(&c);
+	rig_expect_end(&rig, "input limit");
 	free(line);
 	rig_stop(&rig);
 }
@@ -251,19 +252,33 @@ test_gone_while_parked(void **state)
 	client_open(&c, port);
 	client_expect(&c, "hi");
 	/* Output is waiting when the session parks, and cannot be sent. */
-	client_send(&c, "BIG 30000000\r\nPARK\r\n");
+	client_send(&c, "FAT 30000000\r\n");
+	WAIT_FOR(atomic_load(&rig.entered) == 1);
 	client_skip(&c, 100);
 	setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 	client_close(&c);
 	client_open(&c, port);
 	client_expect(&c, "hi");
 	client_send(&c, "ECHO x\r\nPARK\r\n");
-	client_expect(&c, "x");
+	WAIT_FOR(atomic_load(&rig.entered) == 2);
 	setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 	client_close(&c);
 	for (int i = 0; i < 50; i++)
 		rig_nap();
-	assert_true(atomic_load(&rig.open) >= 1);
+	assert_int_equal(atomic_load(&rig.open), 2);
+	/* A reader that stands still past the deadline is no other case. */
+	client_open(&c, port);
+	client_expect(&c, "hi");
+	client_ask(&c, "TIMEOUT 60000", "ok");
+	client_send(&c, "FAT 30000000\r\n");
+	WAIT_FOR(atomic_load(&rig.entered) == 3);
+	for (int i = 0; i < 5; i++) {
+		clock_test_advance(61000);
+		for (int k = 0; k < 50; k++)
+			rig_nap();
+	}
+	assert_int_equal(atomic_load(&rig.open), 3);
+	client_close(&c);
 	atomic_store(&rig.hold_jobs, 0);
 	WAIT_FOR(net_conns(rig.net) == 0);
 	rig_stop(&rig);
@@ -295,7 +310,7 @@ test_timeouts(void **state)
 	/* A deadline is not moved by a trickle of bytes. */
 	client_open(&c, port);
 	client_expect(&c, "hi");
-	client_ask(&c, "TIMEOUT 60000", "ok");
+	client_ask(&c, "TIMEOUT 600000", "ok");
 	client_ask(&c, "DEADLINE 90000", "ok");
 	clock_test_advance(50000);
 	client_send(&c, "E");
@@ -327,6 +342,7 @@ test_slow_reader(void **state)
 	client_send(&c, "BIG 100000000\r\n");
 	client_skip(&c, 1000);
 	WAIT_FOR((clock_test_advance(61000), net_conns(rig.net) == 0));
+	rig_expect_end(&rig, "timeout");
 	client_close(&c);
 	rig_stop(&rig);
 }
@@ -345,17 +361,20 @@ test_before_send(void **state)
 	client_expect(&c, "hi");
 	client_ask(&c, "ECHO a", "a");
 	assert_int_equal(atomic_load(&rig.sends), 2);
-	/* Bytes that drain slowly are spoken for once: 1 MB is four rounds of 256 KiB. */
-	client_send(&c, "BIG 1048576\r\n");
-	rig_nap();
-	client_skip(&c, 1048576);
+	/* Bytes that drain slowly are spoken for once: 20 MB are 80 rounds of 256 KiB. */
+	client_send(&c, "BIG 20971520\r\n");
+	for (int i = 0; i < 20 * 16; i++) {
+		client_skip(&c, 65536);
+		if (i % 8 == 0)
+			rig_nap();
+	}
 	client_expect(&c, "end");
-	assert_in_range(atomic_load(&rig.sends), 5, 7);
+	assert_in_range(atomic_load(&rig.sends), 82, 83);
 	atomic_store(&rig.send_error, E_IO);
 	client_send(&c, "ECHO never\r\n");
 	assert_true(client_is_closed(&c));
 	client_close(&c);
-	WAIT_FOR(net_conns(rig.net) == 0);
+	rig_expect_end(&rig, "not durable");
 	rig_stop(&rig);
 }
 
@@ -375,12 +394,50 @@ test_greedy(void **state)
 	client_expect(&greedy, "hi");
 	client_open(&c, port);
 	client_expect(&c, "hi");
-	client_send(&greedy, "SPIN 100000\r\n");
+	client_send(&greedy, "ECHO before\r\nSPIN\r\n");
+	client_expect(&greedy, "before");
 	for (int i = 0; i < 10; i++)
 		client_ask(&c, "ECHO x", "x");
+	atomic_store(&rig.release, 1);
 	client_expect(&greedy, "spun");
 	client_close(&greedy);
 	client_close(&c);
+	rig_stop(&rig);
+}
+
+/* Halves of lines keep apart, though all are read by one worker. */
+static void
+test_halves(void **state)
+{
+	enum { N = 30 };
+	struct net_options one = { .workers = 1, .job_threads = 1 };
+	struct rig         rig;
+	struct client      c[N];
+	char               text[64];
+	int                port;
+
+	(void)state;
+	rig_start(&rig, &one);
+	port = rig_listen(&rig, "127.0.0.1:0", 0, NULL);
+	for (int i = 0; i < N; i++) {
+		client_open(&c[i], port);
+		client_expect(&c[i], "hi");
+	}
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < N; i++) {
+			snprintf(text, sizeof(text), "ECHO x\r\nECHO %d", i);
+			client_send(&c[i], text);
+			client_expect(&c[i], "x");
+		}
+		for (int i = 0; i < N; i++) {
+			snprintf(text, sizeof(text), "%d-%d", i, i);
+			client_send(&c[i], text + strcspn(text, "-"));
+			client_send(&c[i], "\r\n");
+			client_expect(&c[i], text);
+		}
+	}
+	for (int i = 0; i < N; i++)
+		client_close(&c[i]);
 	rig_stop(&rig);
 }
 
@@ -451,6 +508,7 @@ main(void)
 		cmocka_unit_test(test_slow_reader),
 		cmocka_unit_test(test_before_send),
 		cmocka_unit_test(test_greedy),
+		cmocka_unit_test(test_halves),
 		cmocka_unit_test(test_jobs),
 	};
 

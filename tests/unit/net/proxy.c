@@ -141,6 +141,7 @@ test_malformed(void **state)
 	client_send(&c, "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n");
 	assert_true(client_is_closed(&c));
 	client_close(&c);
+	rig_expect_end(&rig, "bad PROXY header");
 	client_open(&c, port);
 	WAIT_FOR(net_conns(rig.net) == 1);
 	WAIT_FOR((clock_test_advance(31000), net_conns(rig.net) == 0));
@@ -210,6 +211,7 @@ test_limits(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_true(is_let_in(&c[i], proxied, &v4));
 	assert_false(is_let_in(&one, proxied, &v4));
+	WAIT_FOR(atomic_load(&rig.refused) == 1);
 	assert_true(is_let_in(&c[3], proxied, &other));
 	/* An IPv6 network of one customer counts as one. */
 	for (int i = 4; i < 7; i++) {

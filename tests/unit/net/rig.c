@@ -21,8 +21,7 @@ struct line_session {
 	struct rig *rig;
 	struct conn *conn;
 	size_t       big;   /* bytes still to say */
-	bool         is_big, parked, delayed, idle, body;
-	unsigned     spin;
+	bool         is_big, parked, delayed, idle, body, spin;
 	atomic_int   inside;
 };
 
@@ -49,8 +48,18 @@ line_close(void *session)
 	if (s->idle)
 		atomic_store(&s->rig->idle, NULL);
 	assert_true(conn_peer(s->conn).n > 0);
+	atomic_store(&s->rig->end, conn_end(s->conn).p);
 	atomic_fetch_sub(&s->rig->open, 1);
 	mem_free(s);
+}
+
+static void
+line_refused(void *server, struct conn *conn)
+{
+	struct rig *rig = server;
+
+	atomic_store(&rig->end, conn_end(conn).p);
+	atomic_fetch_add(&rig->refused, 1);
 }
 
 static int
@@ -120,7 +129,14 @@ number(struct str s)
 static enum step
 line_wait(struct line_session *s, struct str word, struct str rest)
 {
-	if (str_eq(word, STR("PARK"))) {
+	if (str_eq(word, STR("FAT"))) {
+		size_t n = number(rest);
+		char  *p = buf_grow(conn_output(s->conn), n);
+
+		if (p != NULL)
+			memset(p, 'x', n);
+	}
+	if (!str_eq(word, STR("DELAY"))) {
 		if (net_job(conn_net(s->conn), park_job, s) < 0) {
 			say(s, "busy");
 			return STEP_DONE;
@@ -163,7 +179,8 @@ line_command(struct line_session *s, struct str word, struct str rest)
 	} else if (str_eq(word, STR("STLS"))) {
 		say(s, "go");
 		return STEP_TLS;
-	} else if (str_eq(word, STR("PARK")) || str_eq(word, STR("DELAY"))) {
+	} else if (str_eq(word, STR("PARK")) || str_eq(word, STR("DELAY")) ||
+	    str_eq(word, STR("FAT"))) {
 		return line_wait(s, word, rest);
 	} else if (str_eq(word, STR("IDLE"))) {
 		s->idle = true;
@@ -179,7 +196,7 @@ line_command(struct line_session *s, struct str word, struct str rest)
 		buf_printf(conn_output(s->conn), "%.*s\r\n",
 		    STR_ARG(conn_is_tls(s->conn) ? conn_tls_version(s->conn) : STR("-")));
 	} else if (str_eq(word, STR("SPIN"))) {
-		s->spin = (unsigned)number(rest);
+		s->spin = true;
 	} else if (str_eq(word, STR("QUIT"))) {
 		say(s, "bye");
 		return STEP_CLOSE;
@@ -255,8 +272,12 @@ line_step(struct line_session *s, unsigned why)
 	}
 	if (s->idle)
 		see_poke(s);
-	if (s->spin > 0)
-		return --s->spin > 0 ? STEP_DONE : (say(s, "spun"), STEP_DONE);
+	if (s->spin) {
+		s->spin = atomic_load(&s->rig->release) == 0;
+		if (!s->spin)
+			say(s, "spun");
+		return STEP_DONE;
+	}
 	return s->is_big ? say_big(s) : line_input(s);
 }
 
@@ -283,6 +304,7 @@ const struct session_type LINE_TYPE = {
 	.run = line_run,
 	.before_send = line_before_send,
 	.close = line_close,
+	.refused = line_refused,
 };
 
 /* --- the net --- */
@@ -325,6 +347,21 @@ rig_stop(struct rig *rig)
 	net_drop(rig->net);
 	assert_int_equal(atomic_load(&rig->open), 0);
 	assert_int_equal(atomic_load(&rig->wrong_thread), 0);
+}
+
+void
+rig_expect_end(struct rig *rig, const char *why)
+{
+	const char *end = NULL;
+
+	for (int i = 0; i < 10000 && end == NULL; i++) {
+		if (net_conns(rig->net) == 0)
+			end = atomic_load(&rig->end);
+		rig_nap();
+	}
+	if (end == NULL || strcmp(end, why) != 0)
+		fail_msg("ended by '%s', not '%s'", end != NULL ? end : "", why);
+	atomic_store(&rig->end, NULL);
 }
 
 /* --- clients --- */

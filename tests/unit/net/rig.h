@@ -5,10 +5,11 @@
  *   ECHO text      text                         BIG n      n bytes, then a line "end"
  *   STLS           "go", then TLS, then "tls"   PARK       a job, then "woken"
  *   DELAY ms       conn_wake_after, "late"      IDLE       "idle"; each poke then says "poke value"
- *   WHO            peer, port, local, is_local  SPIN n     n times STEP_DONE, then "spun"
+ *   WHO            peer, port, local, is_local  SPIN       STEP_DONE until rig.release, "spun"
  *   TIMEOUT ms     conn_timeout, "ok"           DEADLINE ms  conn_deadline, "ok"
  *   MAX n          conn_input_max, "ok"         BODY       until a line ".": no boundary, "stored"
  *   TLS            version or "-"               QUIT       "bye", then close
+ *   FAT n          n bytes at once, then as PARK
  * WHY_TIMEOUT says "timeout", WHY_SHUTDOWN says "shutdown", and both close.
  */
 #ifndef TESTS_NET_RIG_H
@@ -34,8 +35,11 @@ struct rig {
 	atomic_int       entered;      /* BODY, PARK and DELAY that have begun */
 	atomic_int       sends;        /* before_send was called */
 	atomic_int       send_error;   /* what before_send returns */
+	atomic_int       release;      /* ends SPIN */
 	atomic_int       hold_jobs;    /* a job of PARK waits while it is set */
 	atomic_int       max_output;   /* the largest output seen by run() */
+	atomic_int       refused;      /* connections that ended before a session */
+	_Atomic(const char *) end;     /* conn_end of the last that ended */
 	atomic_int       wrong_thread; /* run() was entered twice at once */
 	_Atomic(struct conn *) idle;   /* the session that idles, to be poked */
 	atomic_ulong     value;        /* what a poke shows */
@@ -48,6 +52,9 @@ extern const struct session_type LINE_TYPE;
 void rig_start(struct rig *, const struct net_options *);
 int  rig_listen(struct rig *, const char *address, unsigned flags, struct tls *);
 void rig_stop(struct rig *);
+
+/* No connection is open, and the last ended for this reason. */
+void rig_expect_end(struct rig *, const char *why);
 
 /* Waits up to 10 s until the condition holds. */
 #define WAIT_FOR(cond)                                                                           \

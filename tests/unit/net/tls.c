@@ -64,6 +64,7 @@ test_implicit(void **state)
 	assert_true(client_is_closed(&c)); /* no TLS in TLS */
 	client_close(&c);
 	open_tls(&c, port, NULL);
+	SSL_clear_options(c.ssl, SSL_OP_IGNORE_UNEXPECTED_EOF); /* a close_notify, not just an end */
 	client_ask(&c, "QUIT", "bye");
 	assert_true(client_is_closed(&c));
 	assert_int_equal(SSL_get_shutdown(c.ssl) & SSL_RECEIVED_SHUTDOWN, SSL_RECEIVED_SHUTDOWN);
@@ -299,6 +300,7 @@ test_versions(void **state)
 	SSL_CTX_set_max_proto_version(ctx, TLS1_1_VERSION);
 	assert_int_not_equal(connect_with(port, ctx, NULL, &c), 1);
 	client_close(&c);
+	rig_expect_end(&rig, "unsupported protocol");
 	SSL_CTX_free(ctx);
 	rig_stop(&rig);
 	tls_drop(tls);
@@ -319,13 +321,13 @@ test_bad_peers(void **state)
 	port = rig_listen(&rig, "127.0.0.1:0", LISTEN_TLS, tls);
 	client_open(&c, port);
 	client_send(&c, "GET / HTTP/1.0\r\n\r\n");
-	WAIT_FOR(net_conns(rig.net) == 0);
+	rig_expect_end(&rig, "http request");
 	client_close(&c);
 	/* Gone in the middle of the handshake. */
 	client_open(&c, port);
 	client_send(&c, "\x16\x03\x01\x02");
 	client_close(&c);
-	WAIT_FOR(net_conns(rig.net) == 0);
+	rig_expect_end(&rig, "the peer closed");
 	/* Gone without a close_notify; what it said is still done. */
 	open_tls(&c, port, NULL);
 	client_send(&c, "ECHO last\r\nEC");
@@ -344,6 +346,8 @@ test_bad_peers(void **state)
 	WAIT_FOR(net_conns(rig.net) >= 1);
 	WAIT_FOR((clock_test_advance(31000), net_conns(rig.net) == 0));
 	assert_true(client_is_closed(&silent));
+	rig_expect_end(&rig, "timeout");
+	assert_int_equal(atomic_load(&rig.refused), 3);
 	client_close(&silent);
 	assert_int_equal(atomic_load(&rig.opened), 2);
 	rig_stop(&rig);
