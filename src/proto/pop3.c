@@ -1,0 +1,204 @@
+#include "proto/pop3.h"
+
+#include "base/error.h"
+
+/* --- commands --- */
+
+static struct str
+skip_blanks(struct str s)
+{
+	while (s.n > 0 && s.p[0] == ' ')
+		s = str_skip(s, 1);
+	return s;
+}
+
+static struct str
+trim_blanks(struct str s)
+{
+	s = skip_blanks(s);
+	while (s.n > 0 && s.p[s.n - 1] == ' ')
+		s.n--;
+	return s;
+}
+
+/* Takes the next word off; empty when there is none. */
+static struct str
+cut_word(struct str *s)
+{
+	struct str word;
+
+	*s = skip_blanks(*s);
+	word = str_head(*s, str_find_byte(*s, ' '));
+	*s = skip_blanks(str_skip(*s, word.n));
+	return word;
+}
+
+int
+pop3_split(struct str line, struct str *ret_verb, struct str *ret_args)
+{
+	size_t blank = str_find_byte(line, ' ');
+
+	for (size_t i = 0; i < line.n; i++)
+		if ((unsigned char)line.p[i] < ' ' || line.p[i] == 0x7f)
+			return E_SYNTAX;
+	*ret_verb = str_head(line, blank);
+	*ret_args = str_skip(line, blank + 1);
+	return 0;
+}
+
+int
+pop3_parse_none(struct str args, union pop3_args *ret)
+{
+	*ret = (union pop3_args){ 0 };
+	return trim_blanks(args).n == 0 ? 0 : E_SYNTAX;
+}
+
+int
+pop3_parse_any(struct str args, union pop3_args *ret)
+{
+	ret->text = args;
+	return 0;
+}
+
+int
+pop3_parse_name(struct str args, union pop3_args *ret)
+{
+	struct str name = trim_blanks(args);
+
+	if (name.n == 0)
+		return E_SYNTAX;
+	ret->text = name;
+	return 0;
+}
+
+/* RFC 1939 s7 (PASS): there is one argument, so that blanks may be part of it. */
+int
+pop3_parse_password(struct str args, union pop3_args *ret)
+{
+	if (args.n == 0)
+		return E_SYNTAX;
+	ret->text = args;
+	return 0;
+}
+
+int
+pop3_parse_auth(struct str args, union pop3_args *ret)
+{
+	struct pop3_auth a = { .mechanism = cut_word(&args) };
+
+	a.initial = cut_word(&args);
+	a.has_initial = a.initial.n != 0;
+	if (args.n != 0)
+		return E_SYNTAX;
+	ret->auth = a;
+	return 0;
+}
+
+/* Digits only; what does not fit is `max`. */
+static int
+read_number(struct str s, uint64_t max, uint64_t *ret)
+{
+	uint64_t v;
+
+	if (s.n == 0)
+		return E_SYNTAX;
+	for (size_t i = 0; i < s.n; i++)
+		if (!ascii_is_digit(s.p[i]))
+			return E_SYNTAX;
+	if (str_to_u64(s, &v) < 0 || v > max)
+		v = max;
+	*ret = v;
+	return 0;
+}
+
+int
+pop3_parse_number_or_none(struct str args, union pop3_args *ret)
+{
+	struct str word = cut_word(&args);
+	uint64_t   n = 0;
+
+	if (args.n != 0 || (word.n != 0 && read_number(word, UINT32_MAX, &n) < 0))
+		return E_SYNTAX;
+	ret->number = (struct pop3_number){ .given = word.n != 0, .n = (uint32_t)n };
+	return 0;
+}
+
+int
+pop3_parse_number(struct str args, union pop3_args *ret)
+{
+	union pop3_args got;
+	int             r = pop3_parse_number_or_none(args, &got);
+
+	if (r < 0 || !got.number.given)
+		return E_SYNTAX;
+	*ret = got;
+	return 0;
+}
+
+int
+pop3_parse_top(struct str args, union pop3_args *ret)
+{
+	struct str one = cut_word(&args), two = cut_word(&args);
+	uint64_t   n, lines;
+
+	if (args.n != 0 || read_number(one, UINT32_MAX, &n) < 0 ||
+	    read_number(two, UINT64_MAX, &lines) < 0)
+		return E_SYNTAX;
+	ret->top = (struct pop3_top){ .n = (uint32_t)n, .lines = lines };
+	return 0;
+}
+
+/* --- a message on the wire --- */
+
+void
+pop3_stuff_put(struct pop3_stuff *s, struct str piece, struct buf *to)
+{
+	size_t done = 0, at = 0;
+
+	while (at < piece.n) {
+		size_t lf = at + str_find_byte(str_skip(piece, at), '\n');
+		bool   after_cr = lf > at ? piece.p[lf - 1] == '\r' : s->after_cr;
+
+		if (!s->in_line && piece.p[at] == '.') {
+			buf_put(to, piece.p + done, at - done);
+			buf_byte(to, '.');
+			done = at;
+		}
+		if (lf == piece.n) {
+			s->in_line = true;
+			s->after_cr = after_cr;
+			break;
+		}
+		if (!after_cr) {
+			buf_put(to, piece.p + done, lf - done);
+			buf_str(to, STR("\r\n"));
+			done = lf + 1;
+		}
+		*s = (struct pop3_stuff){ 0 };
+		at = lf + 1;
+	}
+	buf_put(to, piece.p + done, piece.n - done);
+}
+
+void
+pop3_stuff_end(struct pop3_stuff *s, struct buf *to)
+{
+	buf_str(to, s->in_line ? STR("\r\n.\r\n") : STR(".\r\n"));
+	*s = (struct pop3_stuff){ 0 };
+}
+
+size_t
+pop3_take_lines(struct str piece, uint64_t *lines)
+{
+	size_t at = 0;
+
+	while (*lines > 0 && at < piece.n) {
+		size_t lf = at + str_find_byte(str_skip(piece, at), '\n');
+
+		if (lf == piece.n)
+			return piece.n;
+		--*lines;
+		at = lf + 1;
+	}
+	return at;
+}

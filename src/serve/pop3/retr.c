@@ -1,0 +1,109 @@
+/*
+ * RETR and TOP. RFC 1939 s5, s7
+ *
+ * The message is read in pieces and put onto the wire as the client takes them. When it cannot be read
+ * to its end, the connection is closed without the final dot: the client must not take a part for
+ * the whole.
+ */
+#include "base/error.h"
+#include "base/log.h"
+#include "serve/pop3/session.h"
+
+/* How much to read next: a small message at once; of a large one the header, then pieces that lie as
+ * the body is stored. 0: all was read. */
+static size_t
+next_piece(const struct pop3_sending *x)
+{
+	const struct message *m = &x->message;
+	uint64_t              end = m->size;
+
+	if (x->off < m->header_n && (x->is_top || m->size > KV_BLOB_PIECE))
+		end = m->header_n;
+	else if (x->is_top && x->off >= m->header_n && x->lines == 0)
+		return 0;
+	return end - x->off < KV_BLOB_PIECE ? (size_t)(end - x->off) : KV_BLOB_PIECE;
+}
+
+/* Reads and puts one piece of at most n bytes. */
+static int
+put_piece(struct pop3_session *s, size_t n)
+{
+	struct pop3_sending *x = &s->sending;
+	OWN_BUF struct buf   piece = BUF_INIT(KV_BLOB_PIECE);
+	struct str           text;
+	int                  r = message_read(s->box.account, &x->message, x->off, n, &piece);
+
+	if (r == 0 && piece.n == 0)
+		r = E_CORRUPT;
+	if (r < 0)
+		return r;
+	text = buf_view(&piece);
+	if (x->is_top && x->off >= x->message.header_n)
+		text = str_head(text, pop3_take_lines(text, &x->lines));
+	pop3_stuff_put(&x->stuff, text, conn_output(s->conn));
+	x->off += piece.n;
+	s->sent_bytes += text.n;
+	return 0;
+}
+
+enum step
+pop3_message_more(struct pop3_session *s)
+{
+	struct pop3_sending *x = &s->sending;
+	size_t               n;
+	int                  r;
+
+	while ((n = next_piece(x)) != 0) {
+		if (conn_output_full(s->conn))
+			return STEP_MORE;
+		r = put_piece(s, n);
+		if (r < 0) {
+			log_event(LOG_ERROR, "pop3-read-failed", LOG_U("session", conn_id(s->conn)),
+			    LOG_U("account", account_number(s->box.account)),
+			    LOG_U("uid", x->message.uid), LOG_ERR(r));
+			return STEP_CLOSE;
+		}
+	}
+	pop3_stuff_end(&x->stuff, conn_output(s->conn));
+	if (!x->is_top)
+		x->entry->fetched = true;
+	pop3_set_state(s, POP3_TRANSACTION);
+	return STEP_DONE;
+}
+
+static enum step
+send_message(struct pop3_session *s, uint32_t number, bool is_top, uint64_t lines)
+{
+	struct pop3_sending x = { .is_top = is_top, .lines = lines };
+	int                 r = pop3_box_find(&s->box, number, &x.entry);
+
+	if (r < 0) {
+		pop3_err_text(s, r, "no such message");
+		return STEP_DONE;
+	}
+	r = message_get(s->box.account, s->box.inbox, x.entry->uid, &x.message);
+	if (r < 0) {
+		pop3_err(s, r);
+		return STEP_DONE;
+	}
+	s->sending = x;
+	if (is_top)
+		s->n_top++;
+	else
+		s->n_retr++;
+	pop3_ok(s, "%llu octets", (unsigned long long)x.message.size);
+	pop3_set_state(s, POP3_IN_MESSAGE);
+	return STEP_DONE;
+}
+
+enum step
+pop3_retr(struct pop3_session *s, const union pop3_args *a)
+{
+	return send_message(s, a->number.n, false, 0);
+}
+
+enum step
+pop3_top(struct pop3_session *s, const union pop3_args *a)
+{
+	return send_message(s, a->top.n, true, a->top.lines);
+}
