@@ -38,7 +38,9 @@ str_c(const char *cstr)
 static inline struct str
 str_skip(struct str s, size_t n)
 {
-	return n >= s.n ? (struct str){s.p + s.n, 0} : (struct str){s.p + n, s.n - n};
+	if (n < s.n)
+		return (struct str){s.p + n, s.n - n};
+	return (struct str){s.p != NULL ? s.p + s.n : NULL, 0};
 }
 
 static inline struct str
