@@ -51,7 +51,7 @@ struct kv_blob_id {
 typedef uint64_t kv_ticket;
 
 enum {
-	KV_KEY_MAX = 1024,           /* bytes of a key */
+	KV_KEY_MAX = 1024,           /* bytes of a key; at least one */
 	KV_VALUE_MAX = 16 << 20,     /* bytes of a value */
 	KV_BLOB_PIECE = 256 << 10    /* bytes of a body piece, the last may be shorter */
 };
@@ -61,14 +61,14 @@ enum {
 struct kv_rocks_options {
 	size_t cache_bytes;      /* block cache; 0 = 256 MiB */
 	size_t memtable_bytes;   /* write buffer; 0 = 64 MiB */
-	bool   read_only;        /* for check and export of a damaged store */
+	bool   read_only;        /* for check and export of a damaged store; writes give E_READ_ONLY */
 };
 
 /* Opens or creates the store in folder `dir`. E_IN_USE when another process has it open,
  * E_CORRUPT, E_IO. *detail (if not NULL) gets a text for people, also on error. */
 int  kv_rocks_open(const char *dir, const struct kv_rocks_options *, struct buf *detail, struct kv **ret);
 int  kv_mem_open(struct kv **ret);
-/* Both take the wrapped engine over: dropping them drops it. */
+/* Both take the wrapped engine over: dropping them drops it. The descriptor stays the caller's. */
 int  kv_fault_open(struct kv *inner, struct kv **ret);
 int  kv_trace_open(struct kv *inner, int fd, struct kv **ret);
 /* Every iterator was dropped before. */
@@ -80,7 +80,10 @@ OWN_DEFINE(kv)
 int kv_mem_crash(struct kv *, struct kv **ret);
 
 /* kv_fault: the nth operation from now, and with `sticky` all later ones, fails with err. n = 0: never.
- * Returns the number of operations since the last call. */
+ * Returns the number of operations since the last call. Each function on partitions and blobs is
+ * one, a scan is two (its opening and its first step), a kv_wait for what is durable is none. A
+ * commit, wait or blob write that fails with E_IO or E_DISK_FULL leaves the wrapped engine failed
+ * until kv_heal, which over kv_mem loses what was not durable, as a disk may. */
 unsigned long kv_fault_set(struct kv *, unsigned long nth, bool sticky, int err);
 /* kv_fault: every sync takes this much longer, for the tests of slow disks. */
 void          kv_fault_slow(struct kv *, int64_t sync_ms);
@@ -103,7 +106,8 @@ int  kv_iter_next(struct kv_iter *, struct str *key, struct str *value);
 void kv_iter_drop(struct kv_iter *);
 OWN_DEFINE(kv_iter)
 
-/* All partitions of a kind, ascending by id: the smallest id >= from. E_NOT_FOUND at the end. */
+/* All partitions of a kind that have a record, ascending by id: the smallest id >= from.
+ * E_NOT_FOUND at the end. */
 int kv_part_next(struct kv *, enum kv_kind, uint64_t from, uint64_t *ret);
 
 /* --- commits --- */
@@ -159,14 +163,16 @@ int kv_blob_body(struct kv *, const struct kv_blob_id *, uint64_t off, size_t n,
 int kv_blob_refs(struct kv *, const struct kv_blob_id *, uint64_t *ret);
 /* Deletes the blob when it has no reference. Call it after a kv_unref was committed. */
 int kv_blob_release(struct kv *, const struct kv_blob_id *);
-/* Deletes unreferenced blobs made before real time `before_ms`; at most `max` a call. */
+/* Deletes unreferenced blobs made before real time `before_ms`; at most `max` a call, and a call
+ * looks at a bounded number: the next one goes on behind it, and begins again after the end. */
 int kv_blob_collect(struct kv *, int64_t before_ms, size_t max, size_t *ret_removed);
 
 /* --- state of the engine --- */
 
 uint64_t kv_generation(struct kv *);
 bool     kv_healthy(struct kv *);
-/* Tries to bring a failed engine back. 0 when it is healthy (again). */
+/* Tries to bring a failed engine back. 0 when it is healthy (again). Everybody else waits meanwhile,
+ * so the caller holds no iterator; E_BUSY when others did not leave the engine for half a second. */
 int      kv_heal(struct kv *);
 /* A consistent copy of the store into the new folder `dir`, while in use. */
 int      kv_snapshot_to(struct kv *, const char *dir, struct buf *detail);

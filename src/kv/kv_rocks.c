@@ -18,7 +18,7 @@ rocks_error(char *text, struct buf *detail)
 		r = E_DISK_FULL;
 	else if (str_starts(s, STR("Corruption")))
 		r = E_CORRUPT;
-	else if (str_find(s, STR("lock")) < s.n && str_find(s, STR("LOCK")) < s.n)
+	else if (str_find(s, STR("lock file")) < s.n && str_find(s, STR("unavailable")) < s.n)
 		r = E_IN_USE;
 	if (detail != NULL)
 		buf_str(detail, s);
@@ -200,6 +200,15 @@ rocks_write_del_range(struct flat *f, struct flat_write *w, struct str from, str
 		rocksdb_writebatch_delete_range_cf(batch_of(w), column, from.p, from.n, to.p, to.n);
 }
 
+/* What a failed write or sync is called, whatever RocksDB calls it. text NULL: it went well. */
+static int
+write_error(char *text)
+{
+	if (text == NULL)
+		return 0;
+	return rocks_error(text, NULL) == E_DISK_FULL ? E_DISK_FULL : E_IO;
+}
+
 static int
 rocks_write_apply(struct flat *f, struct flat_write *w)
 {
@@ -210,9 +219,7 @@ rocks_write_apply(struct flat *f, struct flat_write *w)
 		return E_IO;
 	stop_counting();
 	rocksdb_write(r->db, r->write, batch_of(w), &text);
-	if (text == NULL)
-		return 0;
-	return rocks_error(text, NULL) == E_DISK_FULL ? E_DISK_FULL : E_IO;
+	return write_error(text);
 }
 
 static void
@@ -230,9 +237,7 @@ rocks_sync(struct flat *f)
 	if (r->db == NULL)
 		return E_IO;
 	rocksdb_flush_wal(r->db, 1, &text);
-	if (text == NULL)
-		return 0;
-	return rocks_error(text, NULL) == E_DISK_FULL ? E_DISK_FULL : E_IO;
+	return write_error(text);
 }
 
 static int
@@ -300,6 +305,13 @@ errno_detail(const char *what, const char *path, struct buf *detail)
 	return error_from_errno(e);
 }
 
+/* A store that is only read may lie on a read-only disk, or be a copy that was never opened. */
+static bool
+may_lack_lock(const struct rocks *r)
+{
+	return r->wanted.read_only && (errno == ENOENT || errno == EROFS || errno == EACCES);
+}
+
 /* One process at a time, whether it writes or not. The kernel lets go when the process ends. */
 static int
 lock_dir(struct rocks *r, struct buf *detail)
@@ -311,7 +323,10 @@ lock_dir(struct rocks *r, struct buf *detail)
 	if (path == NULL)
 		return E_NOMEM;
 	snprintf(path, n, "%s/in-use", r->dir);
-	r->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	r->lock_fd = open(
+	    path, r->wanted.read_only ? O_RDONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (r->lock_fd < 0 && may_lack_lock(r))
+		return 0;
 	if (r->lock_fd < 0)
 		return errno_detail("cannot open", path, detail);
 	if (flock(r->lock_fd, LOCK_EX | LOCK_NB) == 0)

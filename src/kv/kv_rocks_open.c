@@ -9,11 +9,11 @@ enum {
 	BLOB_MIN_BYTES = 1024,
 	BLOB_FILE_BYTES = 256 << 20,
 	BLOOM_BITS = 10,
-	WAL_BYTES = 512 << 20
+	WAL_MEMTABLES = 2 /* as long as the log may get; it is read at the start after a crash */
 };
 
 static rocksdb_options_t *
-db_options(void)
+db_options(const struct rocks *r)
 {
 	rocksdb_options_t *o = rocksdb_options_create();
 
@@ -25,7 +25,7 @@ db_options(void)
 	rocksdb_options_set_keep_log_file_num(o, INFO_LOG_KEEP);
 	rocksdb_options_set_info_log_level(o, INFO_LOG_WARN);
 	rocksdb_options_set_bytes_per_sync(o, 1 << 20);
-	rocksdb_options_set_max_total_wal_size(o, WAL_BYTES);
+	rocksdb_options_set_max_total_wal_size(o, WAL_MEMTABLES * r->wanted.memtable_bytes);
 	/* kv_wait decides when the log is written and synced. */
 	rocksdb_options_set_manual_wal_flush(o, 1);
 	/* Writers come one at a time: what serves many beside each other only costs. */
@@ -69,7 +69,7 @@ int
 rocks_handle_open(struct rocks *r, bool read_only, struct buf *detail)
 {
 	static const char *const names[ROCKS_COLUMNS] = { "default", "blob" };
-	rocksdb_options_t       *db = db_options();
+	rocksdb_options_t       *db = db_options(r);
 	rocksdb_options_t       *columns[ROCKS_COLUMNS];
 	char                    *text = NULL;
 
@@ -90,17 +90,28 @@ rocks_handle_open(struct rocks *r, bool read_only, struct buf *detail)
 	return rocks_error(text, detail);
 }
 
+/* All to the disk, and memory into tables, so that the next start has no log to read. An error
+ * leaves it to the log, which has everything that was confirmed. */
+static void
+settle(struct rocks *r)
+{
+	rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
+	char                   *text = NULL;
+
+	rocksdb_flush_wal(r->db, 1, &text);
+	for (int i = 0; i < ROCKS_COLUMNS && text == NULL; i++)
+		rocksdb_flush_cf(r->db, options, r->column[i], &text);
+	rocksdb_flushoptions_destroy(options);
+	rocksdb_free(text);
+}
+
 void
 rocks_handle_close(struct rocks *r)
 {
-	char *text = NULL;
-
 	if (r->db == NULL)
 		return;
 	if (tickets_err(&r->flat.tickets) == 0)
-		rocksdb_flush_wal(r->db, 1, &text);
-	if (text != NULL)
-		rocks_error(text, NULL);
+		settle(r);
 	rocksdb_cancel_all_background_work(r->db, 1);
 	for (int i = 0; i < ROCKS_COLUMNS; i++) {
 		rocksdb_column_family_handle_destroy(r->column[i]);

@@ -90,7 +90,6 @@ trace_drop(struct kv *kv)
 	LINE("drop");
 	finish(t, &line, 0);
 	kv_drop(t->inner);
-	close(t->fd);
 	mem_free(t);
 }
 

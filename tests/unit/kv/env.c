@@ -64,11 +64,10 @@ open_fault(struct env *e)
 static int
 open_trace(struct env *e)
 {
-	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	assert_true(fd >= 0);
+	e->trace_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	assert_true(e->trace_fd >= 0);
 	assert_ok(kv_mem_open(&e->inner));
-	return kv_trace_open(e->inner, fd, &e->kv);
+	return kv_trace_open(e->inner, e->trace_fd, &e->kv);
 }
 
 static int
@@ -77,6 +76,7 @@ start(void **state, int (*open_engine)(struct env *))
 	struct env *e = calloc(1, sizeof(*e));
 
 	e->open = open_engine;
+	e->trace_fd = -1;
 	if (open_engine == open_rocks)
 		env_dir_make(e->dir);
 	assert_ok(e->open(e));
@@ -114,6 +114,8 @@ env_done(void **state)
 	struct env *e = *state;
 
 	kv_drop(e->kv);
+	if (e->trace_fd >= 0)
+		close(e->trace_fd);
 	if (e->dir[0] != '\0')
 		env_dir_remove(e->dir);
 	free(e);

@@ -19,6 +19,7 @@ struct env {
 	char       dir[64];        /* of engines on disk; "" otherwise */
 	struct kv *kv;
 	struct kv *inner;
+	int        trace_fd;
 };
 
 /* The engines. Each is a group's setup and teardown around every test. */

@@ -423,6 +423,7 @@ test_trace_lines(void **state)
 	lines[n] = '\0';
 	assert_string_equal(lines, WANT);
 	close(fds[0]);
+	close(fds[1]);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, env_fault, env_done)

@@ -236,7 +236,16 @@ test_failed_reopening(void **state)
 	assert_ok(kv_wait(kv, commit_one(kv, 1)));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, env_rocks, env_done)
+/* Also after a failed test: nothing may stay at the door. */
+static int
+teardown(void **state)
+{
+	fail_syncs(0, 0);
+	door_open();
+	return env_done(state);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, env_rocks, teardown)
 
 int
 main(void)
