@@ -7,16 +7,18 @@
 #include "base/mem.h"
 #include "codec/utf8.h"
 
-enum { NAME_MAX_BYTES = 40, HELD_MAX = 32, OUT_STEP = 1024 };
+/* iconv gets its input in blocks of BLOCK bytes wherever chunks end: in some encodings of glibc the
+ * result of bad text depends on the cuts. */
+enum { NAME_MAX_BYTES = 40, BLOCK = 1024, OUT_STEP = 1024 };
 
 enum method { METHOD_UTF8, METHOD_GUESS, METHOD_1252, METHOD_ICONV };
 
 struct charset {
 	enum method method;
 	iconv_t     cd;
-	size_t      unit;           /* bytes to skip where nothing decodes: 1, 2 or 4 */
-	char        held[HELD_MAX]; /* an incomplete character from the chunk before */
+	size_t      unit;        /* bytes to skip where nothing decodes: 1, 2 or 4 */
 	size_t      n_held;
+	char        held[BLOCK]; /* UTF-8: an incomplete character; iconv: what is to be converted */
 };
 
 /* Windows-1252 at 0x80..0x9f; what it leaves open keeps its value, as the WHATWG has it. */
@@ -290,7 +292,7 @@ run_iconv(struct charset *c, struct str s, struct buf *to, int *ret_errno)
 	return left;
 }
 
-/* Whole of s, but for an incomplete end: returns how many bytes are left there. */
+/* Converts s but for an incomplete end: returns how many bytes are left there. */
 static size_t
 put_iconv(struct charset *c, struct str s, struct buf *to)
 {
@@ -308,34 +310,29 @@ put_iconv(struct charset *c, struct str s, struct buf *to)
 }
 
 static void
+convert_held(struct charset *c, struct buf *to)
+{
+	size_t left = put_iconv(c, str_of(c->held, c->n_held), to);
+
+	if (left == BLOCK) {
+		utf8_put(to, UTF8_REPLACEMENT);
+		left--;
+	}
+	memmove(c->held, c->held + c->n_held - left, left);
+	c->n_held = left;
+}
+
+static void
 feed_iconv(struct charset *c, struct str s, struct buf *to)
 {
-	/* One byte at a time joins what is held, until it is settled. */
-	while (c->n_held != 0 && s.n != 0 && to->err == 0) {
-		size_t left;
-
-		c->held[c->n_held++] = s.p[0];
-		s = str_skip(s, 1);
-		left = put_iconv(c, str_of(c->held, c->n_held), to);
-		if (left == HELD_MAX) {
-			utf8_put(to, UTF8_REPLACEMENT);
-			left--;
-		}
-		memmove(c->held, c->held + c->n_held - left, left);
-		c->n_held = left;
-	}
 	while (s.n != 0 && to->err == 0) {
-		size_t left = put_iconv(c, s, to);
+		struct str part = str_head(s, BLOCK - c->n_held);
 
-		s = str_skip(s, s.n - left);
-		if (left <= HELD_MAX - 1) {
-			if (left != 0)
-				memcpy(c->held, s.p, left);
-			c->n_held = left;
-			return;
-		}
-		utf8_put(to, UTF8_REPLACEMENT);
-		s = str_skip(s, 1);
+		memcpy(c->held + c->n_held, part.p, part.n);
+		c->n_held += part.n;
+		s = str_skip(s, part.n);
+		if (c->n_held == BLOCK)
+			convert_held(c, to);
 	}
 }
 
@@ -355,6 +352,8 @@ charset_end(struct charset *c, struct buf *to)
 {
 	int err;
 
+	if (c->method == METHOD_ICONV)
+		convert_held(c, to);
 	if (c->n_held != 0 && c->method == METHOD_GUESS)
 		put_1252(str_of(c->held, c->n_held), to);
 	else if (c->n_held != 0)

@@ -5,7 +5,8 @@
  *          ISO-8859-1 is read as windows-1252, GB2312 as GB18030, as other readers of mail do.
  * Guess    no name, "us-ascii", "unknown-8bit" and the like: UTF-8, and bytes that are not UTF-8 as
  *          windows-1252.
- * Output   always valid UTF-8, whole characters only; what does not decode is U+FFFD.
+ * Output   always valid UTF-8, whole characters only; what does not decode is U+FFFD. It may come
+ *          up to 1 KiB later than its input; charset_end gives the rest.
  *          The result does not depend on where chunks end.
  * Errors   charset_open: E_UNSUPPORTED for an unknown name, E_NOMEM. Feeding latches in `to`.
  * Threads  one owner at a time.

@@ -60,14 +60,13 @@ utf8_valid_prefix(struct str s)
 {
 	size_t at = 0, need;
 
-	for (;;) {
+	while (at < s.n) {
 		at += ascii_run(s.p + at, s.n - at);
-		if (at == s.n)
-			return at;
-		if (match(str_skip(s, at), &need) != need)
-			return at;
+		if (at == s.n || match(str_skip(s, at), &need) != need)
+			break;
 		at += need;
 	}
+	return at;
 }
 
 bool
