@@ -27,6 +27,7 @@ struct audit {
 	size_t                n_boxes, cap_boxes;
 	unsigned              n_keywords;
 	uint32_t              n_dying;
+	size_t                n_subscriptions;
 	struct quota_usage    usage;
 	struct map           *refs; /* blob id to the number of messages on it */
 	struct message        message; /* of the row at hand */
@@ -451,6 +452,7 @@ check_subscription(struct audit *au, struct str key, struct str value)
 	int         r = key_read_subscription(key, &name);
 
 	(void)value;
+	au->n_subscriptions++;
 	if (r < 0)
 		return row_error(au, r, "subscription", 0);
 	FAULT_IF(au, name_read(name, &again) < 0, "subscription: bad name");
@@ -491,7 +493,10 @@ check_memory(struct audit *au)
 	const struct account *a = au->a;
 
 	FAULT_IF(au, account_modseq(au->a) != au->version, "memory: another modseq");
-	FAULT_IF(au, a->n_boxes != au->n_boxes, "memory: another number of mailboxes");
+	FAULT_IF(au, a->n_boxes != au->n_boxes || a->by_name.n != au->n_boxes - au->n_dying,
+	    "memory: another number of mailboxes");
+	FAULT_IF(au, a->subscriptions.n != au->n_subscriptions,
+	    "memory: another number of subscriptions");
 	FAULT_IF(au, a->rec.next_email != au->rec.next_email ||
 	    a->rec.next_mailbox != au->rec.next_mailbox ||
 	    a->rec.last_uidvalidity != au->rec.last_uidvalidity ||

@@ -546,6 +546,13 @@ keep_last(void *arg, const struct expunged *x)
 	return 0;
 }
 
+static int
+keep_any(void *arg, const struct expunged *x)
+{
+	*(struct expunged *)arg = *x;
+	return 0;
+}
+
 static void
 test_restore(void **state)
 {
@@ -828,41 +835,74 @@ struct breaker {
 	bool        armed;
 };
 
-/* While a commit is being published: the engine fails and is reopened. */
+/* While a commit is being published: all is synced, then the engine fails and is reopened. */
 static void
 break_and_heal(void *arg)
 {
-	struct breaker *b = arg;
+	const struct kv_part      part = { KV_QUEUE, 1 };
+	struct breaker           *b = arg;
+	OWN_BATCH struct kv_batch batch;
+	kv_ticket                 ticket;
 
+	kv_batch_init(&batch);
 	if (!b->armed)
 		return;
 	b->armed = false;
-	assert_ok(kv_wait(b->e->kv, 0));
+	kv_put(&batch, STR("key"), STR("value"));
+	assert_ok(kv_commit(b->e->kv, part, 0, 1, &batch, &ticket));
+	assert_ok(kv_wait(b->e->kv, ticket));
 	kv_fault_set(b->e->kv, 1, false, E_IO);
-	kv_wait(b->e->kv, UINT64_MAX >> 20);
+	assert_int_equal(kv_commit(b->e->kv, part, 1, 2, &batch, &ticket), E_IO);
 	kv_fault_set(b->e->kv, 0, false, 0);
 	assert_ok(kv_heal(b->e->kv));
 }
 
-/* The second mailbox gets the message after the blob was lost: it is taken back. */
+/* The engine was reopened on the way to the second mailbox: its message is taken back, because
+ * nobody can tell whether the blob is still there. */
 static void
-test_blob_lost_on_the_way(void **state)
+test_reopening_on_the_way(void **state)
 {
 	struct env                 *e = *state;
 	const struct append_options opt = { 0 };
 	OWN(ingest)                 in = take_in(e->store, STR("A: 1\r\n\r\nx"));
 	struct breaker              b = { e, false };
 	struct watch                w = { .notify = break_and_heal, .arg = &b };
+	mailbox_id                  sent = box(e, "Sent");
+	struct expunged             x = { 0 };
 	struct appended             done;
 
 	account_watch(e->a, &w);
 	assert_ok(message_append(e->a, e->inbox, in, &opt, &ACTOR, &done));
 	b.armed = true;
-	assert_int_equal(
-	    message_append(e->a, box(e, "Sent"), in, &opt, &ACTOR, &done), E_CONFLICT);
+	assert_int_equal(message_append(e->a, sent, in, &opt, &ACTOR, &done), E_CONFLICT);
 	account_unwatch(e->a, &w);
 	env_account(e);
-	assert_string_equal(uids_in(e, box(e, "Sent")), "");
+	assert_string_equal(uids_in(e, e->inbox), "1");
+	assert_string_equal(uids_in(e, sent), "");
+	assert_int_equal(status(e, sent).uidnext, 2);
+	assert_ok(expunged_scan(e->a, keep_any, &x));
+	assert_int_equal(x.mailbox, sent);
+	env_verify(e);
+}
+
+/* Somebody else wrote into the partition: the account is read again. */
+static void
+test_conflict(void **state)
+{
+	const struct kv_part      part = { KV_ACCOUNT, ACCOUNT };
+	struct env               *e = *state;
+	OWN_BATCH struct kv_batch batch;
+	uint64_t                  version;
+	struct appended           done;
+	kv_ticket                 ticket;
+
+	put(e, 0, "A: 1\r\n\r\nx");
+	kv_batch_init(&batch);
+	assert_ok(kv_version(e->kv, part, &version));
+	assert_ok(kv_commit(e->kv, part, version, version + 5, &batch, &ticket));
+	assert_int_equal(try_append(e, e->inbox, STR("x"), (struct flags){ 0 }, &done), E_CONFLICT);
+	done = put(e, 0, "A: 2\r\n\r\nx");
+	assert_true(done.uid == 2 && done.modseq == version + 6);
 	env_verify(e);
 }
 
@@ -924,7 +964,8 @@ main(void)
 		ON_MEM(test_collect),
 		ON_MEM(test_heal),
 		ON_ROCKS(test_heal),
-		ON_MEM(test_blob_lost_on_the_way),
+		ON_MEM(test_reopening_on_the_way),
+		ON_MEM(test_conflict),
 		ON_MEM(test_crash),
 		ON_ROCKS(test_crash),
 	};
