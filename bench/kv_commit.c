@@ -58,16 +58,16 @@ run(void *arg)
 {
 	struct bench             *bench = arg;
 	uint64_t                  account = atomic_fetch_add(&bench->next_account, 1), version = 0;
+	struct kv_part            part = { KV_ACCOUNT, account };
 	OWN_BATCH struct kv_batch b;
 	kv_ticket                 ticket;
 	int                       r;
 
 	kv_batch_init(&b);
-	r = kv_version(bench->kv, (struct kv_part){ KV_ACCOUNT, account }, &version);
+	r = kv_version(bench->kv, part, &version);
 	while (r == 0 && !atomic_load(&bench->stop)) {
 		delivery(bench, &b, account, version);
-		r = kv_commit(bench->kv, (struct kv_part){ KV_ACCOUNT, account }, version, version + 1,
-		    &b, &ticket);
+		r = kv_commit(bench->kv, part, version, version + 1, &b, &ticket);
 		if (r == 0)
 			r = kv_wait(bench->kv, ticket);
 		version++;

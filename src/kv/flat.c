@@ -163,7 +163,7 @@ flat_part_next(struct kv *kv, enum kv_kind kind, uint64_t from, uint64_t *ret)
 	r = flat_scan_raw(flat_of(kv), &range, &it);
 	if (r < 0)
 		return r;
-	/* A partition is there when it has a record; the version row alone stays behind for ever. */
+	/* A partition is there when it has a record; the version row stays behind for ever. */
 	while ((r = kv_iter_next(it, &key, &value)) == 1) {
 		struct unpack u = unpack_of(str_skip(key, 1));
 
@@ -260,7 +260,7 @@ flat_apply(struct flat *f, struct flat_write *w, kv_ticket *ret)
 		return r;
 	r = f->engine->write_apply(f, w);
 	if (r < 0) {
-		/* Without memory nothing was tried; after anything else the log's end is unknown. */
+		/* Without memory nothing was tried; else the end of the log is unknown now. */
 		if (r != E_NOMEM)
 			tickets_fail(&f->tickets, r);
 		return r;

@@ -55,7 +55,8 @@ struct flat_engine {
 	int (*sync)(struct flat *);
 	/* Would reopening help? Called before the working handle is given up. */
 	int (*probe)(struct flat *);
-	/* Nobody else is inside. Sets *replaced when reads now show what the disk has, also on error. */
+	/* Nobody else is inside. Sets *replaced when reads show what the disk has from now on, also
+	 * on error. */
 	int (*reopen)(struct flat *, bool *replaced);
 	int (*snapshot)(struct flat *, const char *dir, struct buf *detail);
 	void (*close)(struct flat *);

@@ -128,7 +128,7 @@ flat_blob_body(
 		return E_CORRUPT;
 	GATE_SCOPE(&f->gate);
 	while (n > 0 && r == 0) {
-		struct slice s = { (uint32_t)(off / KV_BLOB_PIECE), (size_t)(off % KV_BLOB_PIECE), n };
+		struct slice s = { (uint32_t)(off / KV_BLOB_PIECE), off % KV_BLOB_PIECE, n };
 
 		if (s.n > KV_BLOB_PIECE - s.off)
 			s.n = KV_BLOB_PIECE - s.off;

@@ -61,12 +61,13 @@ enum {
 struct kv_rocks_options {
 	size_t cache_bytes;      /* block cache; 0 = 256 MiB */
 	size_t memtable_bytes;   /* write buffer; 0 = 64 MiB */
-	bool   read_only;        /* for check and export of a damaged store; writes give E_READ_ONLY */
+	bool   read_only;        /* for check and export of a damaged store: E_READ_ONLY */
 };
 
 /* Opens or creates the store in folder `dir`. E_IN_USE when another process has it open,
  * E_CORRUPT, E_IO. *detail (if not NULL) gets a text for people, also on error. */
-int  kv_rocks_open(const char *dir, const struct kv_rocks_options *, struct buf *detail, struct kv **ret);
+int  kv_rocks_open(const char *dir, const struct kv_rocks_options *, struct buf *detail,
+     struct kv **ret);
 int  kv_mem_open(struct kv **ret);
 /* Both take the wrapped engine over: dropping them drops it. The descriptor stays the caller's. */
 int  kv_fault_open(struct kv *inner, struct kv **ret);
@@ -79,11 +80,11 @@ OWN_DEFINE(kv)
  * more. The old handle gives E_IO from now on, and is still to be dropped. */
 int kv_mem_crash(struct kv *, struct kv **ret);
 
-/* kv_fault: the nth operation from now, and with `sticky` all later ones, fails with err. n = 0: never.
+/* kv_fault: the nth operation from now, and with `sticky` all later ones, fails with err; 0: none.
  * Returns the number of operations since the last call. Each function on partitions and blobs is
  * one, a scan is two (its opening and its first step), a kv_wait for what is durable is none. A
- * commit, wait or blob write that fails with E_IO or E_DISK_FULL leaves the wrapped engine failed
- * until kv_heal, which over kv_mem loses what was not durable, as a disk may. */
+ * write or wait that fails with E_IO or E_DISK_FULL leaves the wrapped engine failed until kv_heal,
+ * which over kv_mem loses what was not durable, as a disk may. */
 unsigned long kv_fault_set(struct kv *, unsigned long nth, bool sticky, int err);
 /* kv_fault: every sync takes this much longer, for the tests of slow disks. */
 void          kv_fault_slow(struct kv *, int64_t sync_ms);
@@ -137,7 +138,7 @@ void kv_unref(struct kv_batch *, const struct kv_blob_id *, uint64_t account, ui
 int kv_commit(struct kv *, struct kv_part, uint64_t expect, uint64_t next, const struct kv_batch *,
     kv_ticket *ret);
 
-/* Returns 0 when all commits up to the ticket are on disk; one atomic load when they are already. */
+/* 0 when all commits up to the ticket are on disk; one atomic load when they are already. */
 int  kv_wait(struct kv *, kv_ticket);
 bool kv_is_durable(struct kv *, kv_ticket);
 
@@ -154,10 +155,11 @@ void kv_blob_id_new(struct kv_blob_id *ret);
 int  kv_blob_put_header(struct kv *, const struct kv_blob_id *, struct str header);
 int  kv_blob_put_piece(struct kv *, const struct kv_blob_id *, uint32_t index, struct str piece);
 /* A whole small blob inside a batch: one write instead of three. body.n <= KV_BLOB_PIECE. */
-void kv_batch_blob(struct kv_batch *, const struct kv_blob_id *, struct str header, struct str body);
+void kv_batch_blob(
+    struct kv_batch *, const struct kv_blob_id *, struct str header, struct str body);
 
 int kv_blob_header(struct kv *, const struct kv_blob_id *, struct buf *to);
-/* Appends bytes [off, off+n) of the body; the caller knows the body's length. E_NOT_FOUND, E_CORRUPT. */
+/* Appends bytes [off, off+n) of the body; the caller knows its length. E_NOT_FOUND, E_CORRUPT. */
 int kv_blob_body(struct kv *, const struct kv_blob_id *, uint64_t off, size_t n, struct buf *to);
 /* Number of references. */
 int kv_blob_refs(struct kv *, const struct kv_blob_id *, uint64_t *ret);
@@ -171,8 +173,8 @@ int kv_blob_collect(struct kv *, int64_t before_ms, size_t max, size_t *ret_remo
 
 uint64_t kv_generation(struct kv *);
 bool     kv_healthy(struct kv *);
-/* Tries to bring a failed engine back. 0 when it is healthy (again). Everybody else waits meanwhile,
- * so the caller holds no iterator; E_BUSY when others did not leave the engine for half a second. */
+/* Tries to bring a failed engine back. 0 when it is healthy (again). Everybody else waits, so the
+ * caller holds no iterator; E_BUSY when others did not leave the engine for half a second. */
 int      kv_heal(struct kv *);
 /* A consistent copy of the store into the new folder `dir`, while in use. */
 int      kv_snapshot_to(struct kv *, const char *dir, struct buf *detail);

@@ -51,8 +51,8 @@ layout_record_end(struct layout_key *k, struct kv_part part)
 }
 
 void
-layout_range(
-    struct kv_part part, const struct kv_range *range, struct layout_key *from, struct layout_key *to)
+layout_range(struct kv_part part, const struct kv_range *range, struct layout_key *from,
+    struct layout_key *to)
 {
 	/* The smallest key that is not empty is one zero byte. */
 	layout_record(from, part, range->from.n != 0 ? range->from : STR("\0"));

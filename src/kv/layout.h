@@ -6,7 +6,7 @@
  *   RECORD  kind:1 id:8be key:1..1024                      as the caller gave it
  *   RECORD  0xF0 blob:16 0x01 part:4be                     empty: this part of the blob exists
  *   RECORD  0xF0 blob:16 0x02 account:8be email:8be        empty: a reference
- *   BLOB    0xF1 blob:16 part:4be                          part 0 the head (kv/engine.h), else a piece
+ *   BLOB    0xF1 blob:16 part:4be                          0: head (kv/engine.h), else a piece
  *
  * Order    the first byte keeps the spaces apart, so an engine may hold both in one map. All that
  *          is known of one blob lies together under 0xF0 blob, its parts before its references:

@@ -97,7 +97,7 @@ tickets_wait(struct tickets *t, kv_ticket ticket, int (*sync)(void *arg), void *
 		if (!t->leading)
 			lead(t, sync, arg);
 		else
-			lock_wait(&t->lock, &t->done[ticket <= t->target ? t->round : t->round ^ 1]);
+			lock_wait(&t->lock, &t->done[t->round ^ (ticket > t->target)]);
 	}
 }
 

@@ -229,13 +229,14 @@ check_store(struct kv *kv, const struct progress *p)
 static void
 check_after(struct kv *kv, const struct progress *p)
 {
-	size_t removed;
+	struct kv_part meta = { KV_META, 0 };
+	size_t         removed;
 
 	assert_ok(kv_heal(kv));
 	check_store(kv, p);
 	assert_ok(kv_blob_collect(kv, clock_real_ms() + 1, 100, &removed));
 	check_store(kv, p);
-	put1(kv, (struct kv_part){ KV_META, 0 }, version(kv, (struct kv_part){ KV_META, 0 }), "k", "v");
+	put1(kv, meta, version(kv, meta), "k", "v");
 }
 
 static void

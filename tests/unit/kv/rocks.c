@@ -127,10 +127,10 @@ test_restart_keeps_all(void **state)
 	assert_ok(kv_blob_put_header(kv_of(state), &id, STR("H")));
 	assert_ok(kv_blob_put_piece(kv_of(state), &id, 0, str_of(piece, KV_BLOB_PIECE)));
 	/* More than a memtable, so that tables and blob files are made too. */
-	for (int round = 0; round < 4; round++) {
-		commit_numbers(kv_of(state), PART, (uint64_t)round * 1000, (uint64_t)round * 1000 + 1000);
+	for (uint64_t n = 0; n < 4000; n += 1000) {
+		commit_numbers(kv_of(state), PART, n, n + 1000);
 		reopen(state);
-		assert_int_equal(check_numbers(kv_of(state), PART), round * 1000 + 1000);
+		assert_int_equal(check_numbers(kv_of(state), PART), n + 1000);
 	}
 	assert_ok(kv_blob_body(kv_of(state), &id, 0, KV_BLOB_PIECE, &got));
 	assert_memory_equal(got.p, piece, KV_BLOB_PIECE);
@@ -202,11 +202,12 @@ static void *
 write_for_ever(void *arg)
 {
 	struct writer *w = arg;
+	struct kv_part part = { KV_ACCOUNT, w->number };
 	kv_ticket      t = 0;
 
 	for (uint64_t n = 0;; n++) {
 		struct confirmed c = { w->number, n + 1 };
-		int              r = commit_number(w->kv, (struct kv_part){ KV_ACCOUNT, w->number }, n, &t);
+		int              r = commit_number(w->kv, part, n, &t);
 
 		if (r == 0 && w->number == 0)
 			r = commit_number(w->kv, (struct kv_part){ KV_QUEUE, 0 }, n, &t);
@@ -564,7 +565,9 @@ test_on_small_disk(void **state)
 static int
 run_child(const char *role, char *dir)
 {
-	const struct CMUnitTest small_disk[] = { cmocka_unit_test_prestate(test_on_small_disk, dir) };
+	const struct CMUnitTest small_disk[] = {
+		cmocka_unit_test_prestate(test_on_small_disk, dir),
+	};
 
 	if (strcmp(role, "writes") == 0)
 		return child_writes(dir);

@@ -70,7 +70,8 @@ suite_blob_small(void **state)
 		if (n > 0)
 			assert_body(kv, &id, n - 1, 1);
 		buf_reset(&header);
-		assert_int_equal(kv_blob_body(kv, &id, n, 1, &header), n == KV_BLOB_PIECE ? E_NOT_FOUND : E_CORRUPT);
+		assert_int_equal(kv_blob_body(kv, &id, n, 1, &header),
+		    n == KV_BLOB_PIECE ? E_NOT_FOUND : E_CORRUPT);
 		assert_int_equal(header.n, 0);
 		assert_int_equal(kv_blob_header(kv, &other, &header), E_NOT_FOUND);
 		assert_int_equal(kv_blob_body(kv, &other, 0, 1, &header), E_NOT_FOUND);
@@ -87,7 +88,8 @@ put_pieces(struct kv *kv, const struct kv_blob_id *id, uint64_t body_n)
 		size_t n = body_n - off < KV_BLOB_PIECE ? (size_t)(body_n - off) : KV_BLOB_PIECE;
 
 		fill(piece, n, off);
-		assert_ok(kv_blob_put_piece(kv, id, (uint32_t)(off / KV_BLOB_PIECE), str_of(piece, n)));
+		assert_ok(kv_blob_put_piece(
+		    kv, id, (uint32_t)(off / KV_BLOB_PIECE), str_of(piece, n)));
 	}
 	free(piece);
 }
@@ -120,7 +122,8 @@ suite_blob_pieces(void **state)
 		uint64_t off;
 		size_t   n;
 	} SLICES[] = {
-		{ 0, N }, { 0, 1 }, { P - 1, 2 }, { P, P }, { P - 1, P + 2 }, { 1, 2 * P }, { 2 * P + 5, 100 },
+		{ 0, N }, { 0, 1 }, { P - 1, 2 }, { P, P }, { P - 1, P + 2 }, { 1, 2 * P },
+		{ 2 * P + 5, 100 },
 		{ 3 * P - 1, 1001 }, { 3 * P, 1000 }, { N - 1, 1 }, { N, 0 },
 	};
 	struct kv         *kv = kv_of(state);

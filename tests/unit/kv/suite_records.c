@@ -125,10 +125,11 @@ void
 suite_del_range(void **state)
 {
 	struct kv                *kv = kv_of(state);
+	struct kv_part            neighbour = { KV_ACCOUNT, 8 };
 	OWN_BATCH struct kv_batch b;
 
 	put_letters(kv, PART);
-	put_letters(kv, (struct kv_part){ KV_ACCOUNT, 8 });
+	put_letters(kv, neighbour);
 	kv_batch_init(&b);
 	kv_put(&b, STR("bb"), STR("v"));
 	kv_del_range(&b, STR("b"), STR("d"));
@@ -148,7 +149,7 @@ suite_del_range(void **state)
 	commit(kv, PART, 3, &b);
 	assert_scan(kv, PART, STR_NONE, STR_NONE, false, "");
 	assert_int_equal(version(kv, PART), 4);
-	assert_scan(kv, (struct kv_part){ KV_ACCOUNT, 8 }, STR_NONE, STR_NONE, false, "a,b,c,cc,d,e,f");
+	assert_scan(kv, neighbour, STR_NONE, STR_NONE, false, "a,b,c,cc,d,e,f");
 }
 
 void
@@ -210,7 +211,8 @@ suite_partitions_are_apart(void **state)
 	struct kv           *kv = kv_of(state);
 	const struct kv_part parts[] = {
 		{ KV_META, 0 }, { KV_DIRECTORY, 0 }, { KV_ACCOUNT, 0 }, { KV_ACCOUNT, 0xFF },
-		{ KV_ACCOUNT, 0x100 }, { KV_ACCOUNT, UINT64_MAX }, { KV_QUEUE, 0 }, { KV_QUEUE, UINT64_MAX },
+		{ KV_ACCOUNT, 0x100 }, { KV_ACCOUNT, UINT64_MAX }, { KV_QUEUE, 0 },
+		{ KV_QUEUE, UINT64_MAX },
 	};
 	OWN_BATCH struct kv_batch b;
 	char                      name[16];
