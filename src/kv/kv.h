@@ -19,7 +19,6 @@
  * Threads     every function from any thread. Two commits on one partition with the same expected
  *             version: one gets E_CONFLICT.
  * Engines     kv_rocks (disk), kv_mem (tests), kv_fault and kv_trace (wrap another engine).
- * Tests       tests/unit/kv/ runs one suite on all engines.
  */
 #ifndef KV_KV_H
 #define KV_KV_H
@@ -155,8 +154,7 @@ void kv_blob_id_new(struct kv_blob_id *ret);
 int  kv_blob_put_header(struct kv *, const struct kv_blob_id *, struct str header);
 int  kv_blob_put_piece(struct kv *, const struct kv_blob_id *, uint32_t index, struct str piece);
 /* A whole small blob inside a batch: one write instead of three. body.n <= KV_BLOB_PIECE. */
-void kv_batch_blob(
-    struct kv_batch *, const struct kv_blob_id *, struct str header, struct str body);
+void kv_batch_blob(struct kv_batch *, const struct kv_blob_id *, struct str head, struct str body);
 
 int kv_blob_header(struct kv *, const struct kv_blob_id *, struct buf *to);
 /* Appends bytes [off, off+n) of the body; the caller knows its length. E_NOT_FOUND, E_CORRUPT. */
