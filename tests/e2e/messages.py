@@ -11,8 +11,8 @@ def nested(depth):
     head = b"Subject: nested\r\nMIME-Version: 1.0\r\n"
     out, end = b"", b""
     for i in range(depth):
-        out += b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (i, i)
-        end = b"--b%d--\r\n" % i + end
+        out += b'Content-Type: multipart/mixed; boundary="b%04d"\r\n\r\n--b%04d\r\n' % (i, i)
+        end = b"--b%04d--\r\n" % i + end
     return head + out + b"Content-Type: text/plain\r\n\r\nbottom\r\n" + end
 
 

@@ -7,9 +7,10 @@
 
 enum { PARTS_ARENA_MAX = 4 << 20, HEADER_MAX = 16 << 20, FACTS_MAX = 64 << 20 };
 
-/* Bytes of the message that answer a section. */
+/* Bytes of the message that answer a section. RFC 3501 has no word for a part that is not there: as
+ * from Dovecot, it is an empty string. */
 struct extent {
-	bool     nil;
+	bool     missing;
 	uint64_t off, n;
 };
 
@@ -185,7 +186,7 @@ message_extent(const struct extent *header, uint64_t end, enum imap_section_text
 static int
 part_extent(struct fetch *f, const struct imap_section *sec, struct extent *ret)
 {
-	const struct extent        none = { .nil = true };
+	const struct extent        none = { .missing = true };
 	const struct message_part *p, *inner;
 	struct extent              header;
 	int                        r = unpack_parts(f);
@@ -287,10 +288,6 @@ put_extent(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
 	struct buf *out = next_item(f);
 
 	buf_str(out, f->names[it - f->ask->items]);
-	if (e.nil) {
-		buf_str(out, STR("NIL"));
-		return FETCH_DONE;
-	}
 	cut(it, &e.off, &e.n);
 	if (e.n == 0) {
 		buf_str(out, STR("\"\""));
@@ -337,7 +334,7 @@ put_section(struct fetch *f, const struct imap_fetch_item *it)
 
 	if (r < 0)
 		return r;
-	if (it->kind == IMAP_FETCH_SECTION && !e.nil &&
+	if (it->kind == IMAP_FETCH_SECTION && !e.missing &&
 	    (it->section.text == IMAP_SECTION_FIELDS || it->section.text == IMAP_SECTION_FIELDS_NOT))
 		return put_fields(f, it, e);
 	return put_extent(f, it, e);

@@ -187,7 +187,7 @@ test_parts(void **state)
 	        "1=  BODY[2.TEXT] {10}\\r\\ninner text\n"
 	        "1=  BODY[2] {38}\\r\\nSubject: inner\\r\\nX-Two: 2\\r\\n\\r\\ninner text\n"
 	        "1=  BODY[2.1] {10}\\r\\ninner text\n"
-	        "1=  BODY[3] NIL BODY[1.HEADER] NIL)\\r\\n\n"
+	        "1=  BODY[3] \"\" BODY[1.HEADER] \"\")\\r\\n\n"
 	        "1< a1 OK ~\n"
 	        "1> a2 FETCH 1 (BODY.PEEK[2.HEADER.FIELDS (X-Two)] BODY.PEEK[HEADER])\n"
 	        "1< * 1 FETCH (BODY[2.HEADER.FIELDS (~)] {12}\n"
