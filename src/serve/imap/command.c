@@ -186,6 +186,9 @@ imap_command_next(struct imap_session *s)
 			conn_at_boundary(s->conn, false);
 			return begin(s, event);
 		case IMAP_FRAME_BAD:
+			/* Without its text there is no tag to answer with. */
+			if (s->frame.err == E_NOMEM)
+				return imap_bye(s, "[UNAVAILABLE] Out of memory.");
 			return refuse(s, event, imap_tag_of(buf_view(&s->frame.text)),
 			    bad_frame_text(s->frame.err));
 		}

@@ -4,13 +4,15 @@
 #include "codec/casefold.h"
 #include "codec/charset.h"
 #include "codec/date.h"
+#include "mime/address.h"
 #include "mime/header.h"
 #include "mime/text.h"
 
 enum {
 	DECODE_STEP = 16 << 10,   /* bytes of a body decoded at once */
-	WORK_MAX = 4 << 20,       /* what they can become, decoded and folded; one field likewise */
-	SCRATCH_MAX = 16 << 20,
+	WORK_MAX = 4 << 20,       /* what they can become, decoded or folded */
+	SCRATCH_MAX = 16 << 20,   /* what a field of SEARCH_HEADER_MAX can become, decoded */
+	FOLDED_MAX = 64 << 20,    /* and folded, twice; ten bytes of one are the worst */
 	FACTS_MAX = 64 << 20
 };
 
@@ -21,7 +23,7 @@ search_text_init(struct search_text *t, struct account *account, mailbox_id mail
 		.account = account,
 		.mailbox = mailbox,
 		.header = BUF_INIT(SEARCH_HEADER_MAX),
-		.folded = BUF_INIT(SCRATCH_MAX),
+		.folded = BUF_INIT(FOLDED_MAX),
 		.utf8 = BUF_INIT(WORK_MAX),
 		.facts = BUF_INIT(FACTS_MAX),
 		.piece = BUF_INIT(KV_BLOB_PIECE),
@@ -40,9 +42,24 @@ search_text_done(struct search_text *t)
 	arena_done(&t->scratch);
 }
 
+/* Makes each run of blanks behind `from` one blank: how a field was folded does not matter. */
+static void
+squeeze_blanks(struct buf *b, size_t from)
+{
+	size_t n = from;
+
+	for (size_t i = from; i < b->n; i++) {
+		char c = b->p[i] == '\t' ? ' ' : b->p[i];
+
+		if (c != ' ' || n == from || b->p[n - 1] != ' ')
+			b->p[n++] = c;
+	}
+	b->n = n;
+}
+
 /* Bytes that are no UTF-8 come from clients that say nothing of their charset. */
 static int
-fold_string(struct str text, struct arena *a, struct str *ret)
+fold_string(struct str text, bool squeeze, struct arena *a, struct str *ret)
 {
 	OWN_BUF struct buf utf8 = BUF_INIT(WORK_MAX), folded = BUF_INIT(WORK_MAX);
 	int                r = charset_to_utf8(STR_NONE, text, &utf8);
@@ -50,6 +67,8 @@ fold_string(struct str text, struct arena *a, struct str *ret)
 	if (r < 0)
 		return r;
 	casefold(buf_view(&utf8), &folded);
+	if (squeeze)
+		squeeze_blanks(&folded, 0);
 	return folded.err < 0 ? folded.err : arena_dup(a, buf_view(&folded), ret);
 }
 
@@ -66,7 +85,7 @@ search_text_add(struct search_text *t, enum search_where where, struct str field
 		t->strings = arena_alloc(a, SEARCH_STRINGS_MAX * sizeof(*t->strings));
 	if (t->strings == NULL)
 		return E_NOMEM;
-	r = fold_string(text, a, &s.folded);
+	r = fold_string(text, where == SEARCH_IN_FIELD, a, &s.folded);
 	if (r < 0)
 		return r;
 	if (s.folded.n > t->longest)
@@ -104,23 +123,68 @@ look(struct search_string *s, struct str folded)
 
 /* --- headers --- */
 
-/* The field's text, "Name: value", decoded and folded; the value begins at *ret_value. */
+/* Appends what a raw value reads as, folded. */
 static int
-fold_field(struct search_text *t, const struct header_field *f, size_t *ret_value)
+fold_value(struct search_text *t, struct str raw)
 {
 	struct str value;
 	int        r;
 
 	arena_reset(&t->scratch);
+	r = header_decode(raw, &t->scratch, &value);
+	if (r < 0 && r != E_LIMIT)
+		return r;
+	casefold(r == 0 ? value : raw, &t->folded);
+	return t->folded.err;
+}
+
+static bool
+has_addresses(struct str name)
+{
+	return str_ieq(name, STR("From")) || str_ieq(name, STR("To")) || str_ieq(name, STR("Cc")) ||
+	    str_ieq(name, STR("Bcc"));
+}
+
+/* Appends the addresses as the envelope has them, "Name <mailbox@domain>", without the comments and
+ * quotes that they were written with. */
+static int
+fold_addresses(struct search_text *t, struct str raw)
+{
+	OWN_ADDRESS_READER struct address_reader reader;
+	struct address                           a;
+	int                                      r = 0;
+
+	address_reader_init(&reader, raw);
+	while (r == 0 && address_next(&reader, &a)) {
+		if (a.kind != ADDRESS_MAILBOX)
+			continue;
+		buf_byte(&t->folded, '\n');
+		r = fold_value(t, a.name);
+		buf_str(&t->folded, STR(" <"));
+		casefold(a.mailbox, &t->folded);
+		buf_byte(&t->folded, '@');
+		casefold(a.domain, &t->folded);
+		buf_byte(&t->folded, '>');
+	}
+	return r < 0 ? r : t->folded.err;
+}
+
+/* The field's text, "Name: value", decoded and folded; the value begins at *ret_value. */
+static int
+fold_field(struct search_text *t, const struct header_field *f, size_t *ret_value)
+{
+	int r;
+
 	buf_reset(&t->folded);
 	casefold(f->name, &t->folded);
 	buf_str(&t->folded, STR(": "));
 	*ret_value = t->folded.n;
-	r = header_decode(f->value, &t->scratch, &value);
-	if (r < 0 && r != E_LIMIT)
-		return r;
-	casefold(r == 0 ? value : f->value, &t->folded);
-	return t->folded.err;
+	r = fold_value(t, f->value);
+	if (r == 0 && has_addresses(f->name))
+		r = fold_addresses(t, f->value);
+	if (r == 0)
+		squeeze_blanks(&t->folded, *ret_value);
+	return r;
 }
 
 static bool

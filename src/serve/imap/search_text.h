@@ -1,10 +1,11 @@
 /*
  * serve/imap/search_text.h: the strings of a SEARCH, looked for in one message after the other.
  *
- * Matching  substrings, by the case map of codec/casefold.h. Header fields are unfolded and their
- *           encoded words decoded; of bodies the text parts (text, and message parts that are not
- *           taken apart) are looked at, decoded from transfer encoding and charset.
- *           RFC 9051 s6.4.4
+ * Matching  substrings, by the case map of codec/casefold.h. RFC 9051 s6.4.4
+ *           Header fields are unfolded, their encoded words decoded, a run of blanks is one blank;
+ *           From, To, Cc and Bcc match as they stand and as "Name <mailbox@domain>". Of bodies the
+ *           text parts (text, and message parts that are not taken apart) are looked at, decoded
+ *           from transfer encoding and charset.
  * Use       search_text_add for each string; then for each message search_text_begin, and as far as
  *           the answer needs it, search_text_header and search_text_body; search_text_known asks.
  * Cost      one pass over header and body for all strings; memory: one header section and one piece

@@ -1,7 +1,11 @@
 /* Tests of serve/imap: greeting, login, states, small commands, bad input. */
 #include "imap_rig.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include "base/clock.h"
+#include "serve/imap/imap.h"
 
 static void
 test_greeting(void **state)
@@ -66,6 +70,45 @@ test_authenticate(void **state)
 	        "4< a2 NO ~\n"
 	        "4> a3 NOOP\n"
 	        "4< a3 OK ~\n");
+}
+
+/* Client n comes from another host: a PROXY header says so. */
+static void
+open_from_afar(struct rig *r, int n)
+{
+	static const char          header[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"
+	                                      "\xc0\0\2\7\xc0\0\2\1\x30\x39\0\x8f";
+	const struct listen_options options = {
+		.name = "imap",
+		.address = STR("127.0.0.1:0"),
+		.flags = LISTEN_PROXY,
+		.type = &IMAP_SESSION,
+		.server = &r->server,
+	};
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int                port;
+
+	assert_int_equal(net_listen(r->server.net, &options, &port), 0);
+	to.sin_port = htons((uint16_t)port);
+	r->clients[n].fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	buf_init(&r->clients[n].in, 1 << 20);
+	assert_int_equal(connect(r->clients[n].fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	client_put(&r->clients[n], str_of(header, sizeof(header) - 1));
+}
+
+static void
+test_login_disabled(void **state)
+{
+	struct rig *r = *state;
+
+	open_from_afar(r, 1);
+	play(r, "1< * OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE LOGINDISABLED] ~\n"
+	        "1> a1 LOGIN alice@example.org secret\n"
+	        "1< a1 NO [PRIVACYREQUIRED] ~\n"
+	        "1> a2 AUTHENTICATE PLAIN AGFsaWNlQGV4YW1wbGUub3JnAHNlY3JldA==\n"
+	        "1< a2 NO [PRIVACYREQUIRED] ~\n"
+	        "1> a3 SELECT INBOX\n"
+	        "1< a3 BAD ~\n");
 }
 
 static void
@@ -215,6 +258,7 @@ main(void)
 		RIG_TEST(test_greeting),
 		RIG_TEST(test_login),
 		RIG_TEST(test_authenticate),
+		RIG_TEST(test_login_disabled),
 		RIG_TEST(test_states),
 		RIG_TEST(test_too_many_errors),
 		RIG_TEST(test_limits_before_login),

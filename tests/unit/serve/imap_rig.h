@@ -31,6 +31,7 @@ struct client {
 
 struct rig {
 	struct server  server;
+	struct kv     *kv;      /* a kv_fault around memory */
 	struct client  clients[RIG_CLIENTS];
 	uint64_t       account; /* of alice@example.org, password "secret" */
 	struct buf     line;    /* the last one that was read */
@@ -44,8 +45,11 @@ void rig_open(struct rig *, int n);
 void rig_login(struct rig *, int n, const char *select);
 void rig_close(struct rig *, int n);
 void play(struct rig *, const char *script);
-/* Sends raw bytes. */
+/* Sends raw bytes. try: false when the connection is closed. */
 void client_put(struct client *, struct str bytes);
+bool client_try_put(struct client *, struct str bytes);
+/* Passes over n bytes; false at the end of the connection. */
+bool client_skip(struct client *, size_t n);
 /* Exactly these bytes come. */
 void client_expect_bytes(struct client *, struct str want);
 /* The next line without its end; fails after some seconds. */
