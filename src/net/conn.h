@@ -10,13 +10,13 @@
  *            v                         |         RUN   -- run() returned -----> FLUSH
  *   OWNED -- sleep --> ARMED ----------+         FLUSH -- DONE NEED MORE -----> RUN
  *            |           | post        |               -- TLS ----------------> START
- *            +-- PARKED -+--> QUEUED --'               -- WAIT ---------------> PARK -- wake --> RUN
+ *            +-- PARKED -+--> QUEUED --'               -- WAIT --------------> PARK -- wake --> RUN
  *            |                                         -- CLOSE --------------> LINGER
  *            '-- free                            LINGER -- peer closed, or time is up --> freed
  *
  * Threads  guard by its lock. All else by the owner: the worker that claimed it, until it sleeps.
- * Sleep    conn_sleep looks at what was posted or has fired and goes to sleep under one lock; conn_post
- *          and conn_claim_event note and wake under the same lock: nothing is lost in between.
+ * Sleep    conn_sleep looks at what was posted or has fired and goes to sleep under one lock;
+ *          conn_post and conn_claim_event note and wake under it too: nothing is lost in between.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -134,7 +134,7 @@ void conn_free(struct conn *);
 
 /* --- guard.c: owning, posting, sleeping --- */
 
-/* An event of epoll: true when the connection is now owned by the caller; else its owner sees it. */
+/* An event of epoll: true when the caller now owns the connection; else its owner sees it. */
 bool conn_claim_event(struct conn *, uint32_t gen, uint32_t events);
 /* One taken from the run queue. */
 void conn_claim_queued(struct conn *);
@@ -152,8 +152,8 @@ void conn_requeue(struct conn *);
 
 /* --- io.c: bytes in and out --- */
 
-/* Reads what is there. > 0: bytes came; 0: none now, or in.eof; E_LIMIT: there is no room, the session
- * does not consume; or another error. */
+/* Reads what is there. > 0: bytes came; 0: none now, or in.eof; E_LIMIT: there is no room, the
+ * session does not consume; or another error. */
 ssize_t conn_fill(struct conn *);
 /* Writes what is to be sent. 0: all sent; FILTER_WANT_*; or an error, also of before_send. */
 int     conn_flush(struct conn *);

@@ -76,8 +76,8 @@ make_bio_method(void)
 {
 	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "filter");
 
-	if (m == NULL || !BIO_meth_set_read_ex(m, bio_read) || !BIO_meth_set_write_ex(m, bio_write) ||
-	    !BIO_meth_set_ctrl(m, bio_ctrl)) {
+	if (m == NULL || !BIO_meth_set_read_ex(m, bio_read) ||
+	    !BIO_meth_set_write_ex(m, bio_write) || !BIO_meth_set_ctrl(m, bio_ctrl)) {
 		BIO_meth_free(m);
 		return;
 	}

@@ -107,8 +107,8 @@ arm(struct conn *c)
 int
 conn_sleep(struct conn *c, unsigned wakes, int64_t due)
 {
-	/* Armed while still owned, so that no worker waits for this lock over a system call: an event
-	 * that comes at once is noted by conn_claim_event, and seen below. */
+	/* Armed while still owned, so that no worker waits for this lock over a system call: an
+	 * event that comes at once is noted by conn_claim_event, and seen below. */
 	if (c->want != 0 && arm(c) < 0)
 		return E_NOMEM;
 	LOCK_SCOPE(&c->guard.lock);

@@ -1,7 +1,7 @@
 /*
- * Bytes in and out of one connection. Input is read into memory that the worker lends; only what the
- * session leaves is copied into a buffer of the connection's own. Output is a buffer that the worker
- * lends too, until the peer is slow.
+ * Bytes in and out of one connection. Input is read into memory that the worker lends; only what
+ * the session leaves is copied into a buffer of the connection's own. Output is a buffer that the
+ * worker lends too, until the peer is slow.
  */
 #include "base/clock.h"
 #include "base/error.h"

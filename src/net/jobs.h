@@ -1,7 +1,7 @@
 /*
  * net/jobs.h: a bounded queue of jobs, threads that run them, and jobs that come round.
  *
- * Limits   `max` waiting jobs; E_BUSY beyond. A recurring job that finds the queue full comes later.
+ * Limits   `max` waiting jobs; E_BUSY beyond. A recurring job that finds it full comes later.
  * Stop     jobs_stop takes no more jobs, runs those that wait, and ends the threads.
  * Threads  any; LOCK_NET_JOBS.
  */

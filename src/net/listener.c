@@ -181,7 +181,7 @@ bind_unix(const struct listen_options *o, struct listener *l, int fd)
 	r = remove_stale(o, &un);
 	if (r < 0)
 		return r;
-	/* The file is born with the mode of the socket: there is no moment when others may connect. */
+	/* The file is born with the mode of the socket: at no moment may others connect. */
 	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&un, sizeof(un)) < 0)
 		return fail(o, "cannot listen", errno);
 	l->ino = stat(l->path, &st) == 0 ? st.st_ino : 0;

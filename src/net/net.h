@@ -40,8 +40,8 @@ enum step {
 	STEP_DONE,  /* made progress; call run() again at once */
 	STEP_NEED,  /* needs more input; also woken by conn_poke */
 	STEP_MORE,  /* has more to say when the output has drained; not woken by input */
-	STEP_WAIT,  /* parked, not armed: woken by conn_wake (a job's end) or conn_wake_after only; never
-	               closed meanwhile, even if the peer is gone or the server stops */
+	STEP_WAIT,  /* parked, not armed: woken by conn_wake (a job's end) or conn_wake_after only;
+	               never closed meanwhile, even if the peer is gone or the server stops */
 	STEP_TLS,   /* send the output, throw away input that was already read, start TLS as server,
 	               then run() again with WHY_TLS */
 	STEP_CLOSE  /* send the output, then close */
@@ -54,7 +54,7 @@ enum why {
 	WHY_DRAINED = 4,   /* output is sent; after STEP_MORE */
 	WHY_POKE = 8,      /* conn_poke was called */
 	WHY_WAKE = 16,     /* conn_wake was called; after STEP_WAIT */
-	WHY_TIMEOUT = 32,  /* the deadline passed: say so and return STEP_CLOSE (or set a new one) */
+	WHY_TIMEOUT = 32,  /* the deadline passed: say so and return STEP_CLOSE, or set a new one */
 	WHY_SHUTDOWN = 64, /* the server stops: say so at a command's end and return STEP_CLOSE */
 	WHY_TLS = 128,     /* TLS is on */
 	WHY_EOF = 256      /* the peer sent its last byte; input may still hold commands. STEP_NEED
@@ -63,12 +63,12 @@ enum why {
 
 enum {
 	CONN_OUTPUT_HIGH = 256 << 10, /* producers stop here and return STEP_MORE */
-	CONN_OUTPUT_MAX = 64 << 20    /* the buffer's own limit: a reply over it closes the connection */
+	CONN_OUTPUT_MAX = 64 << 20    /* the buffer's own limit: a reply over it is the end */
 };
 
 struct session_type {
 	const char *name; /* "imap": for logs */
-	/* Makes the session. `server` is the listener's. 0, or an error: the connection is closed. */
+	/* Makes the session; `server` is the listener's. 0, or an error, which closes. */
 	int       (*open)(void *server, struct conn *, void **ret_session);
 	enum step (*run)(void *session, unsigned why);
 	int       (*before_send)(void *session); /* or NULL */
@@ -165,10 +165,10 @@ struct str  conn_local(struct conn *);
 const char *conn_listener(struct conn *);        /* "imaps" */
 struct str  conn_tls_version(struct conn *);     /* "TLSv1.3", or empty */
 struct str  conn_tls_cipher(struct conn *);
-/* In close and refused, why it ended: "closed" (STEP_CLOSE), "peer closed", "reset", "timeout", "stop",
- * "input limit", "output limit", "not durable" (before_send), "no session" (open), "no memory", "bad PROXY
- * header", "address limit",
- * or what OpenSSL says of a handshake that failed */
+/* In close and refused, why it ended: "closed" (STEP_CLOSE), "peer closed", "reset", "timeout",
+ * "stop", "input limit", "output limit", "not durable" (before_send), "no session" (open),
+ * "no memory", "no TLS here", "bad PROXY header", "address limit", or what OpenSSL says of a
+ * handshake that failed. */
 struct str  conn_end(struct conn *);
 
 /* run() gets WHY_TIMEOUT when this time has passed with nothing received or sent; ms from now, 0:
@@ -177,12 +177,13 @@ void conn_timeout(struct conn *, int64_t idle_ms);
 /* WHY_TIMEOUT ms from now whatever comes and goes, 0: never: so a trickle of bytes does not keep a
  * connection open before login. It fires once. */
 void conn_deadline(struct conn *, int64_t ms);
-/* While parked: wake up by itself after ms (a delay after a wrong password), within 200 ms. The next
- * run() cancels it. */
+/* While parked: wake up by itself after ms (a delay after a wrong password), give or take 200 ms.
+ * The next run() cancels it. */
 void conn_wake_after(struct conn *, int64_t ms);
 
-/* A session between commands says true, as it is at first: it gets WHY_SHUTDOWN when it next returns
- * STEP_NEED or STEP_DONE, or at once when it sleeps in STEP_NEED. So one command a run() is best. */
+/* A session between commands says true, as it is at first: it gets WHY_SHUTDOWN when it next
+ * returns STEP_NEED or STEP_DONE, or at once when it sleeps in STEP_NEED. One command a run() is
+ * best, so that the stop comes between two. */
 void conn_at_boundary(struct conn *, bool);
 
 /* From any thread, as long as the session is known to be open (the caller holds the watch lock, or

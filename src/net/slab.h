@@ -1,8 +1,8 @@
 /*
  * net/slab.h: the slots of all connections, and how many each address has.
  *
- * Shape    chunks of slots that are made when needed and stay until slab_done; a free list. Beside the
- *          slots of a chunk lies a dense array of their due times, which the sweeper reads.
+ * Shape    chunks of slots that are made when needed and stay until slab_done; a free list. Beside
+ *          the slots of a chunk lies a dense array of their due times, which the sweeper reads.
  * Limits   conns_max in all; per_address_max for one address (loopback and unix are exempt).
  * Threads  any; LOCK_NET_TABLE.
  */

@@ -228,7 +228,7 @@ set_policy(SSL_CTX *ctx)
 	SSL_CTX_set_cipher_list(ctx, CIPHERS);
 	SSL_CTX_set_dh_auto(ctx, 1);
 	SSL_CTX_set_read_ahead(ctx, 1);
-	/* Tickets carry the session; nothing is kept here. One a connection: each costs CPU time. */
+	/* Tickets carry the session; nothing is kept here. One a connection: each costs time. */
 	SSL_CTX_set_num_tickets(ctx, 1);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);

@@ -246,7 +246,7 @@ cpu_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* No file descriptors left: no spinning, and those that wait are served when there are some again. */
+/* No file descriptors left: no spinning, and those that wait are served when there are some. */
 static void
 test_no_fds(void **state)
 {

@@ -1,9 +1,9 @@
 /*
- * What net/ costs, for `meson test --benchmark`: round trips of one line, connections, handshakes, and
- * the memory of connections that wait. The clients are another process, so that the CPU time
+ * What net/ costs, for `meson test --benchmark`: round trips of one line, connections, handshakes,
+ * and the memory of connections that wait. The clients are another process, so that the CPU time
  * shown is the server's.
  *
- *   speed echo CONNECTIONS SECONDS [tls]      speed open SECONDS [tls]      speed idle CONNECTIONS [tls]
+ *   echo CONNECTIONS SECONDS [tls]      open SECONDS [tls]      idle CONNECTIONS [tls]
  */
 #include "rig.h"
 
@@ -12,7 +12,6 @@
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { THREADS = 8 };
@@ -22,6 +21,7 @@ struct load {
 	bool   tls;
 	double seconds;
 	long   done;
+	void *(*main)(void *load);
 	pthread_t thread;
 };
 
@@ -106,64 +106,6 @@ open_main(void *arg)
 	return NULL;
 }
 
-/* In the child: runs the load and writes how much was done. */
-static void
-drive(void *(*fn)(void *), const struct load *all, int fd)
-{
-	struct load l[THREADS];
-	int         n = all->conns < THREADS ? all->conns : THREADS;
-	long        done = 0;
-
-	for (int i = 0; i < n; i++) {
-		l[i] = *all;
-		l[i].conns = all->conns / n;
-		pthread_create(&l[i].thread, NULL, fn, &l[i]);
-	}
-	for (int i = 0; i < n; i++) {
-		pthread_join(l[i].thread, NULL);
-		done += l[i].done;
-	}
-	_exit(write(fd, &done, sizeof(done)) == sizeof(done) ? 0 : 1);
-}
-
-static void
-measure(const char *what, void *(*fn)(void *), struct load l)
-{
-	double start, cpu_start, wall, busy;
-	long   done = 0;
-	int    fds[2], port_fds[2];
-	pid_t  pid;
-	struct rig      rig;
-	struct tls     *tls = NULL;
-	struct tls_pair pair = rig_pair("speed");
-
-	rig_make_cert("speed", "DNS:localhost");
-	assert_int_equal(pipe(fds), 0);
-	assert_int_equal(pipe(port_fds), 0);
-	fflush(stdout);
-	pid = fork(); /* before there are threads */
-	if (pid == 0) {
-		if (read(port_fds[0], &l.port, sizeof(l.port)) != sizeof(l.port))
-			_exit(1);
-		drive(fn, &l, fds[1]);
-	}
-	rig_start(&rig, &(struct net_options){ 0 });
-	assert_int_equal(tls_new(&pair, 1, NULL, &tls), 0);
-	l.port = rig_listen(&rig, "127.0.0.1:0", l.tls ? LISTEN_TLS : 0, tls);
-	start = now();
-	cpu_start = cpu();
-	assert_int_equal(write(port_fds[1], &l.port, sizeof(l.port)), sizeof(l.port));
-	assert_int_equal(read(fds[0], &done, sizeof(done)), sizeof(done));
-	wall = now() - start;
-	busy = cpu() - cpu_start;
-	waitpid(pid, NULL, 0);
-	printf("%s%s, %d connections: %.0f/s, %.1f us of server CPU each\n", what,
-	    l.tls ? " over TLS" : "", l.conns, (double)done / wall, busy / (double)done * 1e6);
-	rig_stop(&rig);
-	tls_drop(tls);
-	rig_free_pair(&pair);
-}
-
 static void *
 idle_main(void *arg)
 {
@@ -175,69 +117,144 @@ idle_main(void *arg)
 	for (int i = 0; i < l->conns; i++)
 		client_ask(&c[i], "IDLE", "idle");
 	l->done = l->conns;
-	return NULL; /* left open for the parent to look at */
+	return c; /* left open for the parent to look at */
+}
+
+/* --- the two processes --- */
+
+struct stage {
+	struct rig  rig;
+	struct tls *tls;
+	int         to_child[2], to_parent[2];
+	pid_t       pid;
+	double      start, cpu;
+	long        kib;
+};
+
+static void
+put(int fd, const void *p, size_t n)
+{
+	if (write(fd, p, n) != (ssize_t)n)
+		_exit(1);
 }
 
 static void
-measure_idle(struct load l)
+get(int fd, void *p, size_t n)
 {
-	long   before, done = 0;
-	int    fds[2], port_fds[2];
-	pid_t  pid;
-	struct rig      rig;
-	struct tls     *tls = NULL;
+	if (read(fd, p, n) != (ssize_t)n)
+		_exit(1);
+}
+
+/* The child: waits for the port, runs the load in threads, writes how much was done, waits. */
+static void
+drive(struct stage *s, const struct load *all)
+{
+	struct load l[THREADS];
+	int         n = all->conns < THREADS ? all->conns : THREADS, port;
+	long        done = 0;
+
+	get(s->to_child[0], &port, sizeof(port));
+	for (int i = 0; i < n; i++) {
+		l[i] = *all;
+		l[i].port = port;
+		l[i].conns = all->conns / n;
+		pthread_create(&l[i].thread, NULL, all->main, &l[i]);
+	}
+	for (int i = 0; i < n; i++) {
+		pthread_join(l[i].thread, NULL);
+		done += l[i].done;
+	}
+	put(s->to_parent[1], &done, sizeof(done));
+	get(s->to_child[0], &port, sizeof(port));
+	_exit(0);
+}
+
+static void
+begin(struct stage *s, const struct load *l)
+{
 	struct tls_pair pair = rig_pair("speed");
+	int             port;
 
 	rig_make_cert("speed", "DNS:localhost");
-	assert_int_equal(pipe(fds), 0);
-	assert_int_equal(pipe(port_fds), 0);
-	pid = fork();
-	if (pid == 0) {
-		if (read(port_fds[0], &l.port, sizeof(l.port)) != sizeof(l.port))
-			_exit(1);
-		idle_main(&l);
-		if (write(fds[1], &l.done, sizeof(l.done)) < 0 ||
-		    read(port_fds[0], &l.port, sizeof(l.port)) < 0)
-			_exit(1);
-		_exit(0);
-	}
-	rig_start(&rig, &(struct net_options){ 0 });
-	assert_int_equal(tls_new(&pair, 1, NULL, &tls), 0);
-	l.port = rig_listen(&rig, "127.0.0.1:0", l.tls ? LISTEN_TLS : 0, tls);
-	before = resident_kib();
-	assert_int_equal(write(port_fds[1], &l.port, sizeof(l.port)), sizeof(l.port));
-	assert_int_equal(read(fds[0], &done, sizeof(done)), sizeof(done));
-	printf("idle%s, %ld connections: %.1f KiB each\n", l.tls ? " over TLS" : "", done,
-	    (double)(resident_kib() - before) / (double)done);
-	assert_int_equal(write(port_fds[1], &l.port, sizeof(l.port)), sizeof(l.port));
-	waitpid(pid, NULL, 0);
-	rig_stop(&rig);
-	tls_drop(tls);
+	assert_int_equal(pipe(s->to_child), 0);
+	assert_int_equal(pipe(s->to_parent), 0);
+	fflush(stdout);
+	s->pid = fork(); /* before there are threads */
+	if (s->pid == 0)
+		drive(s, l);
+	rig_start(&s->rig, &(struct net_options){ 0 });
+	assert_int_equal(tls_new(&pair, 1, NULL, &s->tls), 0);
 	rig_free_pair(&pair);
+	port = rig_listen(&s->rig, "127.0.0.1:0", l->tls ? LISTEN_TLS : 0, s->tls);
+	s->kib = resident_kib();
+	s->start = now();
+	s->cpu = cpu();
+	put(s->to_child[1], &port, sizeof(port));
+}
+
+static void
+end(struct stage *s)
+{
+	int go = 0;
+
+	put(s->to_child[1], &go, sizeof(go));
+	waitpid(s->pid, NULL, 0);
+	rig_stop(&s->rig);
+	tls_drop(s->tls);
+	for (int i = 0; i < 2; i++) {
+		close(s->to_child[i]);
+		close(s->to_parent[i]);
+	}
+}
+
+static void
+measure(const char *what, struct load l)
+{
+	struct stage s = { 0 };
+	long         done = 0;
+
+	begin(&s, &l);
+	get(s.to_parent[0], &done, sizeof(done));
+	if (l.main == idle_main)
+		printf("%s%s, %ld connections: %.1f KiB each\n", what,
+		    l.tls ? " over TLS" : "", done,
+		    (double)(resident_kib() - s.kib) / (double)done);
+	else
+		printf("%s%s, %d connections: %.0f/s, %.1f us of server CPU each\n", what,
+		    l.tls ? " over TLS" : "", l.conns, (double)done / (now() - s.start),
+		    (cpu() - s.cpu) / (double)done * 1e6);
+	end(&s);
 }
 
 int
 main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "all";
+	int         n = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0;
 	bool        tls = argc > 1 && strcmp(argv[argc - 1], "tls") == 0;
 
 	if (strcmp(what, "echo") == 0 && argc > 3)
-		measure("echo", echo_main, (struct load){ .conns = (int)strtol(argv[2], NULL, 10), .tls = tls,
+		measure("echo", (struct load){ .main = echo_main, .conns = n, .tls = tls,
 			.seconds = strtod(argv[3], NULL) });
 	else if (strcmp(what, "open") == 0 && argc > 2)
-		measure("open", open_main, (struct load){ .conns = THREADS, .tls = tls,
-			.seconds = strtod(argv[2], NULL) });
+		measure("open", (struct load){ .main = open_main, .conns = THREADS, .tls = tls,
+			.seconds = n });
 	else if (strcmp(what, "idle") == 0 && argc > 2)
-		measure_idle((struct load){ .conns = (int)strtol(argv[2], NULL, 10), .tls = tls });
-	else {
+		measure("idle", (struct load){ .main = idle_main, .conns = n, .tls = tls });
+	else
 		for (int i = 0; i < 2; i++) {
-			measure("echo", echo_main, (struct load){ .conns = 1, .tls = i, .seconds = 2 });
-			measure("echo", echo_main, (struct load){ .conns = 64, .tls = i, .seconds = 2 });
-			measure("open", open_main, (struct load){ .conns = 8, .tls = i, .seconds = 2 });
-			measure_idle((struct load){ .conns = 2000, .tls = i });
+			struct load l = { .main = echo_main, .conns = 1, .tls = i, .seconds = 2 };
+
+			measure("echo", l);
+			l.conns = 64;
+			measure("echo", l);
+			l.main = open_main;
+			l.conns = THREADS;
+			measure("open", l);
+			l.main = idle_main;
+			l.conns = 2000;
+			measure("idle", l);
 		}
-	}
 	rig_clean();
 	return 0;
 }
