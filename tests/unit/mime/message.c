@@ -256,6 +256,9 @@ test_header_limit(void **state)
 	}
 }
 
+#define NUL10 "\0\0\0\0\0\0\0\0\0\0"
+#define NUL100 NUL10 NUL10 NUL10 NUL10 NUL10 NUL10 NUL10 NUL10 NUL10 NUL10
+
 /* Whatever is in the header, the results fit the store, and the arena the store gives. */
 static void
 test_floods_are_bounded(void **state)
@@ -264,6 +267,7 @@ test_floods_are_bounded(void **state)
 		struct str before, piece;
 	} FLOODS[] = {
 		{ STR("From: "), STR(",") }, { STR("From: "), STR("a:") }, { STR("From: "), STR("\"\0\0\0\0\0\0\" <\"\0\"@a>,") },
+		{ STR("From: "), STR("\"" NUL100 NUL100 NUL100 NUL100 NUL100 NUL100 "\" <a@b>,") },
 		{ STR("From: \""), STR("\0") }, { STR("To: "), STR("<@a,@b:c@d>,") },
 		{ STR("Subject: "), STR("\0") }, { STR("Subject: "), STR("\"\\") }, { STR("Subject: "), STR(" x") },
 		{ STR("Content-Type: a/b"), STR(";x=\"\0\"") }, { STR("Content-Type: a/b; x=\""), STR("\0") },

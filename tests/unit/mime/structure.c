@@ -252,6 +252,33 @@ test_envelope(void **state)
 	    STR("(NIL \"2\" NIL NIL NIL ((NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"d\")) NIL NIL NIL NIL)"));
 }
 
+/* A display name of n letters between two addresses; before and after: how it is sent. */
+static void
+check_long_name(size_t n, const char *before, const char *after)
+{
+	OWN_BUF struct buf m = BUF_INIT(100000), w = BUF_INIT(100000);
+	char               name[20000];
+
+	memset(name, 'x', sizeof(name));
+	buf_printf(&m, "To: a@b, %.*s <c@d>, e@f\r\n\r\n", (int)n, name);
+	buf_str(&w, STR("(NIL NIL NIL NIL NIL ((NIL NIL \"a\" \"b\")"));
+	if (before != NULL)
+		buf_printf(&w, "(%s%.*s%s NIL \"c\" \"d\")(NIL NIL \"e\" \"f\")", before, (int)n, name, after);
+	buf_str(&w, STR(") NIL NIL NIL NIL)"));
+	check_envelope(buf_view(&m), buf_view(&w));
+}
+
+/* Over WIRE_QUOTED_MAX a string is a literal; an address over 16 KiB ends its list. */
+static void
+test_long_strings(void **state)
+{
+	(void)state;
+	check_long_name(1000, "\"", "\"");
+	check_long_name(1001, "{1001}\r\n", "");
+	check_long_name(16000, "{16000}\r\n", "");
+	check_long_name(17000, NULL, NULL);
+}
+
 int
 main(void)
 {
@@ -262,6 +289,7 @@ main(void)
 		cmocka_unit_test(test_multipart),
 		cmocka_unit_test(test_message),
 		cmocka_unit_test(test_envelope),
+		cmocka_unit_test(test_long_strings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
