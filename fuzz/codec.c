@@ -2,8 +2,8 @@
  * Fuzzer of codec/: mailbox names, dates, base64, quoted-printable, charsets, the search form.
  * The first byte chooses the charset and how the text is cut.
  *
- * Holds: what a strict decoder takes, the encoder gives back byte for byte; cutting changes nothing;
- * converted text is UTF-8.
+ * Holds: what a strict decoder takes, the encoder gives back byte for byte; cutting changes
+ * nothing; converted text is UTF-8.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,8 @@ enum { OUT_MAX = 64 << 20 };
 static void
 fuzz_names(struct str s)
 {
-	OWN_BUF struct buf utf8 = BUF_INIT(OUT_MAX), back = BUF_INIT(OUT_MAX), clean = BUF_INIT(OUT_MAX);
+	OWN_BUF struct buf utf8 = BUF_INIT(OUT_MAX), back = BUF_INIT(OUT_MAX),
+			   clean = BUF_INIT(OUT_MAX);
 
 	if (mutf7_to_utf8(s, &utf8) == 0) {
 		hold(utf8_valid(buf_view(&utf8)));
@@ -95,7 +96,8 @@ fuzz_base64(struct str s, size_t step)
 static void
 fuzz_qp(struct str s, size_t step)
 {
-	OWN_BUF struct buf whole = BUF_INIT(OUT_MAX), cut = BUF_INIT(OUT_MAX), coded = BUF_INIT(OUT_MAX);
+	OWN_BUF struct buf whole = BUF_INIT(OUT_MAX), cut = BUF_INIT(OUT_MAX),
+			   coded = BUF_INIT(OUT_MAX);
 	struct qp_decoder  d = { .n = 0 };
 
 	qp_decoder_feed(&d, s, &whole);
@@ -114,7 +116,8 @@ fuzz_qp(struct str s, size_t step)
 static void
 fuzz_charset(struct str name, struct str s, size_t step)
 {
-	OWN_BUF struct buf whole = BUF_INIT(OUT_MAX), cut = BUF_INIT(OUT_MAX), folded = BUF_INIT(OUT_MAX);
+	OWN_BUF struct buf whole = BUF_INIT(OUT_MAX), cut = BUF_INIT(OUT_MAX),
+			   folded = BUF_INIT(OUT_MAX);
 	OWN(charset)       c = NULL;
 
 	if (charset_open(name, &c) < 0)
@@ -131,9 +134,10 @@ fuzz_charset(struct str name, struct str s, size_t step)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct str NAMES[] = { STR(""), STR("utf-8"), STR("windows-1252"), STR("iso-2022-jp"),
-		STR("gb18030"), STR("big5"), STR("shift_jis"), STR("euc-kr"), STR("utf-7"), STR("utf-16"),
-		STR("iso-2022-kr"), STR("hz-gb-2312"), STR("cp1258"), STR("utf-32"), STR("euc-jp"), STR("koi8-r") };
+	static const struct str NAMES[] = { STR(""), STR("utf-8"), STR("windows-1252"),
+		STR("iso-2022-jp"), STR("gb18030"), STR("big5"), STR("shift_jis"), STR("euc-kr"),
+		STR("utf-7"), STR("utf-16"), STR("iso-2022-kr"), STR("hz-gb-2312"), STR("cp1258"),
+		STR("utf-32"), STR("euc-jp"), STR("koi8-r") };
 	struct str s = str_of((const char *)data + 1, size - 1), text = s;
 	size_t     step;
 

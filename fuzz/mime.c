@@ -1,5 +1,6 @@
 /*
- * Fuzzer of mime/: the first byte chooses limits and how the message is cut; the rest is the message.
+ * Fuzzer of mime/: the first byte chooses limits and how the message is cut; the rest is the
+ * message.
  *
  * Holds: parsing does not fail; the parts lie in the message; what goes on the wire is well-formed;
  * cutting changes nothing; the parts come back from the store as they went; decoded text is UTF-8.
@@ -34,7 +35,8 @@ fuzz_packing(const struct message_summary *s, struct arena *arena)
 	struct message_summary back = *s;
 
 	message_parts_pack(s, &b);
-	hold(b.err == 0 && message_parts_unpack(buf_view(&b), arena, &back.parts, &back.n_parts) == 0);
+	hold(b.err == 0 &&
+	     message_parts_unpack(buf_view(&b), arena, &back.parts, &back.n_parts) == 0);
 	hold(check_same(s, &back));
 	for (uint32_t i = 1; i <= 3; i++) {
 		uint32_t                   path[3] = { i, 1, 2 };
@@ -71,7 +73,8 @@ fuzz_header(struct str section, struct arena *arena)
 
 		hold(f.raw.n != 0 && f.value.n <= f.raw.n);
 		hold(header_decode(f.value, arena, &text) == 0 && utf8_valid(text));
-		hold(header_unfold(f.value, arena, &text) == 0 && str_find_byte(text, '\n') == text.n);
+		hold(header_unfold(f.value, arena, &text) == 0 &&
+		     str_find_byte(text, '\n') == text.n);
 	}
 	hold(n <= section.n);
 }
@@ -107,7 +110,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hold(message_parse(whole, &LIMITS[choice & 3], &arena, &s) == 0);
 	hold(check_parts(&s) && s.size == whole.n);
 	hold(check_wire(s.envelope) && check_wire(s.body) && check_wire(s.body_structure));
-	hold(check_parse_in_steps(whole, STEPS[choice >> 2 & 7], &LIMITS[choice & 3], &other, &cut) == 0);
+	hold(check_parse_in_steps(
+		 whole, STEPS[choice >> 2 & 7], &LIMITS[choice & 3], &other, &cut) == 0);
 	hold(check_same(&s, &cut));
 	fuzz_packing(&s, &arena);
 	for (uint32_t i = 0; i < s.n_parts && i < 4; i++)

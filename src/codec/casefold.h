@@ -1,8 +1,8 @@
 /*
  * codec/casefold.h: text to the form in which search compares it: i;unicode-casemap.
  * RFC 5051 s2: each character by its simple titlecase mapping, then fully decomposed (compatibility
- * forms too), without reordering; Hangul syllables stay whole. One more pair than the RFC has: small
- * and capital sharp s are equal.
+ * forms too), without reordering; Hangul syllables stay whole. One more pair than the RFC has:
+ * small and capital sharp s are equal.
  *
  * Each character folds by itself, so a text may be folded in pieces that end between characters,
  * and a folded needle is found in a folded text by its bytes.

@@ -18,7 +18,7 @@ struct charset {
 	iconv_t     cd;
 	size_t      unit;        /* bytes to skip where nothing decodes: 1, 2 or 4 */
 	size_t      n_held;
-	char        held[BLOCK]; /* UTF-8: an incomplete character; iconv: what is to be converted */
+	char        held[BLOCK]; /* an incomplete character, or what iconv is still to get */
 };
 
 /* Windows-1252 at 0x80..0x9f; what it leaves open keeps its value, as the WHATWG has it. */
@@ -55,13 +55,14 @@ static const struct {
 
 static const struct str GUESSED[] = { STR(""), STR("us-ascii"), STR("ascii"), STR("ansi_x3.4-1968"),
 	STR("iso646-us"), STR("646"), STR("unknown-8bit"), STR("unknown"), STR("default"),
-	STR("default_charset"), STR("x-unknown"), STR("none"), STR("binary"), STR("8bit"), STR("ansi") };
+	STR("default_charset"), STR("x-unknown"), STR("none"), STR("binary"), STR("8bit"),
+	STR("ansi") };
 static const struct str LATIN1[] = { STR("iso-8859-1"), STR("iso8859-1"), STR("iso_8859-1"),
-	STR("iso-8859-1-windows-3.1-latin-1"), STR("8859-1"), STR("8859_1"), STR("latin1"), STR("latin-1"),
-	STR("l1"), STR("windows-1252"), STR("windows1252"), STR("win-1252"), STR("cp1252"),
-	STR("cp-1252") };
-static const struct str UTF8S[] = { STR("utf-8"), STR("utf8"), STR("utf_8"), STR("unicode-1-1-utf-8"),
-	STR("utf-8mb4"), STR("utf8mb4") };
+	STR("iso-8859-1-windows-3.1-latin-1"), STR("8859-1"), STR("8859_1"), STR("latin1"),
+	STR("latin-1"), STR("l1"), STR("windows-1252"), STR("windows1252"), STR("win-1252"),
+	STR("cp1252"), STR("cp-1252") };
+static const struct str UTF8S[] = { STR("utf-8"), STR("utf8"), STR("utf_8"),
+	STR("unicode-1-1-utf-8"), STR("utf-8mb4"), STR("utf8mb4") };
 /* Encodings of the machine itself: not for bytes from outside. */
 static const struct str REFUSED[] = { STR("internal"), STR("wchar_t"), STR("char") };
 
@@ -125,7 +126,8 @@ open_code_page(struct str name)
 	for (size_t i = 0; i < ARRAY_LEN(PREFIXES); i++) {
 		struct str digits = str_skip(name, PREFIXES[i].n);
 
-		if (!str_istarts(name, PREFIXES[i]) || digits.n > 5 || str_to_u32(digits, &number) < 0)
+		if (!str_istarts(name, PREFIXES[i]) || digits.n > 5 ||
+		    str_to_u32(digits, &number) < 0)
 			continue;
 		memcpy(text + 2, digits.p, digits.n);
 		return open_iconv(str_of(text, 2 + digits.n));

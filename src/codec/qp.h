@@ -15,7 +15,7 @@
 enum { QP_HELD = 128 };
 
 struct qp_decoder {
-	char   held[QP_HELD]; /* bytes whose meaning the next one decides: blanks, or '=' and more */
+	char   held[QP_HELD]; /* blanks, or '=' and more: the next byte decides what they mean */
 	size_t n;
 };
 

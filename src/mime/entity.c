@@ -172,8 +172,10 @@ put_params(const struct params *ps, bool default_charset, struct buf *to)
 		buf_byte(to, ' ');
 		wire_string(to, ps->item[i].value);
 	}
-	if (default_charset)
-		buf_str(to, ps->n != 0 ? STR(" \"charset\" \"us-ascii\"") : STR("\"charset\" \"us-ascii\""));
+	if (default_charset && ps->n == 0)
+		buf_str(to, STR("\"charset\" \"us-ascii\""));
+	else if (default_charset)
+		buf_str(to, STR(" \"charset\" \"us-ascii\""));
 	buf_byte(to, ')');
 }
 

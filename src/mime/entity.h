@@ -53,7 +53,7 @@ struct entity_fields {
 struct entity_want {
 	const struct message_limits *limits;
 	bool                         envelope; /* a message's own header, not a part's */
-	bool                         digest;   /* the default type is message/rfc822, RFC 2046 s5.1.5 */
+	bool                         digest;   /* default type message/rfc822, RFC 2046 s5.1.5 */
 	bool                         nest;     /* multipart and message may have parts here */
 };
 

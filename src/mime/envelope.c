@@ -128,7 +128,8 @@ envelope_put(const struct entity_fields *f, uint32_t max, struct buf *to)
 		if (i == 0)
 			from_n = to->n - from;
 		/* Without an own value Sender and Reply-To are those of From. */
-		if (!any && (PEOPLE[i] == ENTITY_SENDER || PEOPLE[i] == ENTITY_REPLY_TO) && from_n != 0)
+		if (!any && (PEOPLE[i] == ENTITY_SENDER || PEOPLE[i] == ENTITY_REPLY_TO) &&
+		    from_n != 0)
 			put_again(to, from, from_n);
 		else if (!any)
 			wire_nil(to);

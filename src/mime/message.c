@@ -3,8 +3,8 @@
  *
  *   LINE_START --judge--> NOT       IN_LINE: the line belongs to the open part, header or body
  *                         BLANK     end_header: the body begins, or the header of a child message
- *                         BOUNDARY  close_above: parts inside end; then SKIP to the end of the line,
- *                                   and add_part, or IN_LINE of the parent behind the last boundary
+ *                         BOUNDARY  close_above: parts inside end; then SKIP to the line's end and
+ *                                   add_part, or, behind the last boundary, IN_LINE of the parent
  *                         MORE      the line's start waits in carry for the next chunk
  *
  * Open parts form a path: cur, its parent, and so on to the root. opens[] holds the boundaries on
@@ -28,7 +28,7 @@ enum {
 	/* RFC 2046 s5.1.1 allows 70; a longer one is compared by its start. */
 	BOUNDARY_MAX = 250,
 	CARRY_MAX = 2 + BOUNDARY_MAX + 2,
-	/* Wire bytes of all parts, in units of limits.header_bytes; the part that passes it is the last. */
+	/* Wire bytes of all parts, in units of limits.header_bytes; past it no part is added. */
 	STRUCTURE_FACTOR = 2,
 };
 
@@ -53,7 +53,7 @@ struct message_parser {
 	bool                  in_header;
 	bool                  flat;   /* a limit is reached: no more parts */
 	char                  last;   /* the byte before the next */
-	uint32_t              eol_n;  /* bytes of the line end before this line; 0 behind a boundary */
+	uint32_t              eol_n;  /* of the line end before this line; 0 behind a boundary */
 	uint64_t              pos;    /* of the next byte */
 	uint32_t              lines;  /* ended so far */
 	size_t                structure_left;

@@ -51,13 +51,13 @@ struct message_part {
 	uint32_t           n_children;  /* direct children, which follow in order of appearance */
 	uint32_t           first_child; /* index, or 0 */
 	uint32_t           next;        /* index of the next sibling, or 0 */
-	uint64_t           header_off;  /* the part's MIME header, with the empty line that ends it */
+	uint64_t           header_off;  /* the part's header, with the empty line that ends it */
 	uint64_t           header_n;
 	uint64_t           body_off;
 	uint64_t           body_n;      /* without the line end that belongs to the boundary */
 	uint32_t           body_lines;
 	bool               is_multipart;
-	bool               is_message;  /* message/rfc822 or message/global: its child is the message */
+	bool               is_message;  /* message/rfc822 or global: its child is the message */
 	enum mime_encoding encoding;
 	struct str         type;        /* lower case, "text"; at most 127 bytes */
 	struct str         subtype;     /* lower case, "plain" */
@@ -73,12 +73,12 @@ struct message_summary {
 	struct str           envelope;       /* "(...)" */
 	struct str           body;           /* BODY: without extension data */
 	struct str           body_structure; /* BODYSTRUCTURE */
-	/* For THREAD, SORT, search and JMAP; as in the header, unfolded, first of each; may be empty. */
+	/* For THREAD, SORT, search and JMAP: the first of each, unfolded; may be empty. */
 	struct str           message_id;     /* with its <> */
 	struct str           in_reply_to;
 	struct str           references;
 	struct str           subject;        /* raw, encoded words not decoded */
-	int64_t              date_ms;        /* Date field as real time ms; INT64_MIN when absent or bad */
+	int64_t              date_ms;        /* of the Date field; INT64_MIN when absent or bad */
 };
 
 struct message_parser;
@@ -92,7 +92,8 @@ int  message_parse(struct str whole, const struct message_limits *, struct arena
 
 /* The parts array as bytes for the store, and back. unpack: E_CORRUPT, E_NOMEM. */
 void message_parts_pack(const struct message_summary *, struct buf *to);
-int  message_parts_unpack(struct str bytes, struct arena *, struct message_part **ret, uint32_t *ret_n);
+int message_parts_unpack(
+    struct str bytes, struct arena *, struct message_part **ret, uint32_t *ret_n);
 
 /* Finds the part of an IMAP section number such as "1.2" (RFC 9051 s6.4.5.1). path has n numbers.
  * For a message/rfc822 part with multipart inside, numbers go on inside the multipart; "1" of a

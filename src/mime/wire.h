@@ -1,9 +1,9 @@
 /*
  * mime/wire.h: strings as IMAP sends them. RFC 9051 s4.3, RFC 3501 s4.3
  *
- * Shape    quoted when it holds 7-bit text without line ends and is not longer than WIRE_QUOTED_MAX,
- *          else a literal. The empty string is "", never {0}. A NUL, which IMAP cannot carry, is
- *          sent as U+FFFD.
+ * Shape    quoted when it holds 7-bit text without line ends, at most WIRE_QUOTED_MAX bytes; else a
+ *          literal. The empty string is "", never {0}. A NUL, which IMAP cannot carry, is sent as
+ *          U+FFFD.
  * Threads  plain values.
  */
 #ifndef MIME_WIRE_H

@@ -54,7 +54,9 @@ put_q(struct str s, struct buf *to)
 		    qp_hex_value(s.p[i + 2]) >= 0;
 
 		if (escape) {
-			buf_byte(to, (char)(qp_hex_value(s.p[i + 1]) << 4 | qp_hex_value(s.p[i + 2])));
+			int high = qp_hex_value(s.p[i + 1]);
+
+			buf_byte(to, (char)(high << 4 | qp_hex_value(s.p[i + 2])));
 			i += 2;
 		} else if (s.p[i] != '\r' && s.p[i] != '\n') {
 			buf_byte(to, s.p[i] == '_' ? ' ' : s.p[i]);

@@ -42,9 +42,9 @@ test_all_bytes_there_and_back(void **state)
 static void
 test_strict_refuses(void **state)
 {
-	static const struct str BAD[] = { STR("Zg"), STR("Zg="), STR("Zg==\n"), STR("Zh=="), STR("Zm9="),
-		STR("Z==="), STR("===="), STR("=Zm8"), STR("Zm=8"), STR("Zg==Zg=="), STR("Zm-v"),
-		STR(" Zm9v"), STR("Zm9v\0\0\0\0"), STR("*") };
+	static const struct str BAD[] = { STR("Zg"), STR("Zg="), STR("Zg==\n"), STR("Zh=="),
+		STR("Zm9="), STR("Z==="), STR("===="), STR("=Zm8"), STR("Zm=8"), STR("Zg==Zg=="),
+		STR("Zm-v"), STR(" Zm9v"), STR("Zm9v\0\0\0\0"), STR("*") };
 	OWN_BUF struct buf b = BUF_INIT(100);
 
 	(void)state;

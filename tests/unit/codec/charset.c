@@ -86,9 +86,11 @@ test_guess(void **state)
 static void
 test_unknown_names(void **state)
 {
-	static const struct str BAD[] = { STR("nonsense"), STR("utf-8//IGNORE"), STR("utf-16,x"), 
-		STR("internal"), STR("WCHAR_T"), STR("a\0b"), STR("../../x"), STR("cp-"), STR("cp-99999999"),
-		STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), STR("\xff") };
+	static const struct str BAD[] = { STR("nonsense"), STR("utf-8//IGNORE"), STR("utf-16,x"),
+		STR("internal"), STR("WCHAR_T"), STR("a\0b"), STR("../../x"), STR("cp-"),
+		STR("cp-99999999"),
+		STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+		STR("\xff") };
 	struct charset *c = NULL;
 
 	(void)state;
@@ -118,10 +120,10 @@ test_bad_utf7_in_chunks(void **state)
 static void
 test_any_bytes_give_utf8(void **state)
 {
-	static const struct str NAMES[] = { STR(""), STR("utf-8"), STR("windows-1252"), STR("gb18030"),
-		STR("iso-2022-jp"), STR("iso-2022-kr"), STR("iso-2022-cn"), STR("hz"), STR("utf-7"), STR("utf-16"),
-		STR("utf-32"), STR("big5"), STR("euc-tw"), STR("shift_jis"), STR("cp1255"), STR("tcvn"),
-		STR("johab") };
+	static const struct str NAMES[] = { STR(""), STR("utf-8"), STR("windows-1252"),
+		STR("gb18030"), STR("iso-2022-jp"), STR("iso-2022-kr"), STR("iso-2022-cn"),
+		STR("hz"), STR("utf-7"), STR("utf-16"), STR("utf-32"), STR("big5"), STR("euc-tw"),
+		STR("shift_jis"), STR("cp1255"), STR("tcvn"), STR("johab") };
 	char     noise[700];
 	uint32_t x = 1;
 
@@ -135,7 +137,8 @@ test_any_bytes_give_utf8(void **state)
 	for (size_t k = 0; k < ARRAY_LEN(NAMES); k++) {
 		OWN_BUF struct buf whole = BUF_INIT(10000);
 
-		if (charset_to_utf8(NAMES[k], str_of(noise, sizeof(noise)), &whole) == E_UNSUPPORTED)
+		if (charset_to_utf8(NAMES[k], str_of(noise, sizeof(noise)), &whole) ==
+		    E_UNSUPPORTED)
 			continue;
 		assert_true(utf8_valid(buf_view(&whole)));
 		check_in_steps(NAMES[k], str_of(noise, sizeof(noise)), buf_view(&whole), 8);

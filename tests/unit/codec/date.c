@@ -49,9 +49,10 @@ test_rfc5322(void **state)
 static void
 test_rfc5322_refused(void **state)
 {
-	static const struct str BAD[] = { STR(""), STR("now"), STR("(21 Nov 1997"), STR("32 Nov 1997"),
-		STR("29 Feb 1900 00:00 GMT"), STR("21 Nov"), STR("21 Foo 1997 00:00:00 GMT"),
-		STR("21 Nov 1997 24:00:00 GMT"), STR("21 Nov 1997 10:60:00 GMT"), STR("0 Nov 1997"),
+	static const struct str BAD[] = { STR(""), STR("now"), STR("(21 Nov 1997"),
+		STR("32 Nov 1997"), STR("29 Feb 1900 00:00 GMT"), STR("21 Nov"),
+		STR("21 Foo 1997 00:00:00 GMT"), STR("21 Nov 1997 24:00:00 GMT"),
+		STR("21 Nov 1997 10:60:00 GMT"), STR("0 Nov 1997"),
 		STR("21 Nov 99999 00:00:00 GMT"), STR("12345"), STR("\0") };
 	int64_t ms = 7;
 	int     zone = 7;
@@ -66,12 +67,12 @@ test_rfc5322_refused(void **state)
 static void
 test_imap(void **state)
 {
-	static const struct str BAD[] = { STR(""), STR("17-Jul-1996 02:44:25"), STR("17-Jul-96 02:44:25 +0000"),
-		STR("17-Jul-1996 2:44:25 +0000"), STR("17-Jul-1996 02:44:25 +00000"),
-		STR("17-Jul-1996 02:44:25 +0060"), STR("17-Jul-1996 02:44:25 0000"),
-		STR("31-Jun-1996 02:44:25 +0000"), STR("17 Jul 1996 02:44:25 +0000"),
-		STR("17-Jul-1996 02:44:25 +2400"), STR("-Jul-1996 02:44:25 +0000"),
-		STR("17-Jul-1996 25:44:25 +0000") };
+	static const struct str BAD[] = { STR(""), STR("17-Jul-1996 02:44:25"),
+		STR("17-Jul-96 02:44:25 +0000"), STR("17-Jul-1996 2:44:25 +0000"),
+		STR("17-Jul-1996 02:44:25 +00000"), STR("17-Jul-1996 02:44:25 +0060"),
+		STR("17-Jul-1996 02:44:25 0000"), STR("31-Jun-1996 02:44:25 +0000"),
+		STR("17 Jul 1996 02:44:25 +0000"), STR("17-Jul-1996 02:44:25 +2400"),
+		STR("-Jul-1996 02:44:25 +0000"), STR("17-Jul-1996 25:44:25 +0000") };
 	OWN_BUF struct buf b = BUF_INIT(100);
 	int64_t            ms;
 	int                zone;
@@ -137,7 +138,7 @@ test_there_and_back(void **state)
 	(void)state;
 	for (int64_t day = -146097; day < 146097; day++) {
 		OWN_BUF struct buf b = BUF_INIT(100);
-		int64_t            ms = day * 86400000 + (day * 7919 % 86400 + 86400) % 86400 * 1000, back;
+		int64_t ms = day * 86400000 + (day * 7919 % 86400 + 86400) % 86400 * 1000, back;
 		int                zone = (int)(day % 1400), zone_back;
 
 		date_put_imap(&b, ms, zone);

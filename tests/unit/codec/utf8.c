@@ -7,11 +7,11 @@ static void
 test_valid(void **state)
 {
 	static const struct str GOOD[] = { STR(""), STR("plain ascii that is longer than a word"),
-		STR("\x7f"), STR("\xc2\x80"), STR("\xdf\xbf"), STR("\xe0\xa0\x80"), STR("\xed\x9f\xbf"),
-		STR("\xee\x80\x80"), STR("\xef\xbf\xbf"), STR("\xf0\x90\x80\x80"),
-		STR("\xf4\x8f\xbf\xbf"), STR("a\0b") };
-	static const struct str BAD[] = { STR("\x80"), STR("\xbf"), STR("\xc0\x80"), STR("\xc1\xbf"),
-		STR("\xe0\x9f\xbf"), STR("\xed\xa0\x80"), STR("\xf0\x8f\xbf\xbf"),
+		STR("\x7f"), STR("\xc2\x80"), STR("\xdf\xbf"), STR("\xe0\xa0\x80"),
+		STR("\xed\x9f\xbf"), STR("\xee\x80\x80"), STR("\xef\xbf\xbf"),
+		STR("\xf0\x90\x80\x80"), STR("\xf4\x8f\xbf\xbf"), STR("a\0b") };
+	static const struct str BAD[] = { STR("\x80"), STR("\xbf"), STR("\xc0\x80"),
+		STR("\xc1\xbf"), STR("\xe0\x9f\xbf"), STR("\xed\xa0\x80"), STR("\xf0\x8f\xbf\xbf"),
 		STR("\xf4\x90\x80\x80"), STR("\xf5\x80\x80\x80"), STR("\xff"), STR("\xc2"),
 		STR("\xe2\x82"), STR("\xf0\x9f\x92"), STR("\xc2 "), STR("12345678\xe2(\xa1") };
 

@@ -53,7 +53,8 @@ static void
 test_rfc5322(void **state)
 {
 	static const struct row ROWS[] = {
-		{ STR(" John Doe <jdoe@machine.example>\r\n"), STR("John Doe|~|jdoe|machine.example") },
+		{ STR(" John Doe <jdoe@machine.example>\r\n"),
+		    STR("John Doe|~|jdoe|machine.example") },
 		{ STR("\"Joe Q. Public\" <john.q.public@example.com>"),
 		    STR("Joe Q. Public|~|john.q.public|example.com") },
 		{ STR("Mary Smith <mary@x.test>, jdoe@example.org, Who? <one@y.test>"),
@@ -66,7 +67,8 @@ test_rfc5322(void **state)
 		{ STR("Undisclosed recipients:;"), STR("~|~|Undisclosed recipients|~ , ~|~|~|~") },
 		{ STR("Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>"),
 		    STR("Pete|~|pete|silly.test") },
-		{ STR("A Group(Some people)\r\n     :Chris Jones <c@(Chris's host.)public.example>,\r\n"
+		{ STR("A Group(Some people)\r\n     :Chris Jones <c@(Chris's "
+		      "host.)public.example>,\r\n"
 		      " joe@example.org,\r\n John <jdoe@one.test> (my dear friend); (the end)"),
 		    STR("~|~|A Group|~ , Chris Jones|~|c|public.example , ~|~|joe|example.org , "
 			"John|~|jdoe|one.test , ~|~|~|~") },
@@ -167,9 +169,10 @@ test_broken(void **state)
 static void
 test_floods(void **state)
 {
-	static const struct str PIECES[] = { STR(","), STR("("), STR(")"), STR("\""), STR("<"), STR(">"), STR("@"),
-		STR(":"), STR(";"), STR("a,"), STR("a:"), STR("a "), STR("\"a\" "), STR("(a) "), STR("."), STR("a."),
-		STR("a@"), STR("<@a,"), STR("<a@b>,"), STR("\\"), STR("\0"), STR("a(,"), STR("a\","), STR("[") };
+	static const struct str PIECES[] = { STR(","), STR("("), STR(")"), STR("\""), STR("<"),
+		STR(">"), STR("@"), STR(":"), STR(";"), STR("a,"), STR("a:"), STR("a "),
+		STR("\"a\" "), STR("(a) "), STR("."), STR("a."), STR("a@"), STR("<@a,"),
+		STR("<a@b>,"), STR("\\"), STR("\0"), STR("a(,"), STR("a\","), STR("[") };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(PIECES); i++) {

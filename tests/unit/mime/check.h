@@ -30,7 +30,8 @@ check_take_string(struct str *s)
 	}
 	*s = str_skip(*s, 1);
 	count = str_cut(s, '}');
-	if (str_to_u64(count, &n) < 0 || n == 0 || s->n < n + 2 || s->p[0] != '\r' || s->p[1] != '\n')
+	if (str_to_u64(count, &n) < 0 || n == 0 || s->n < n + 2 || s->p[0] != '\r' ||
+	    s->p[1] != '\n')
 		return false;
 	*s = str_skip(*s, 2);
 	if (memchr(s->p, '\0', n) != NULL)
@@ -83,8 +84,8 @@ check_parts(const struct message_summary *s)
 		const struct message_part *p = &s->parts[i], *up = &s->parts[p->parent];
 		uint32_t                   n = 0;
 
-		if (p->header_off + p->header_n != p->body_off || p->body_off + p->body_n > s->size ||
-		    p->body_lines > s->lines)
+		if (p->header_off + p->header_n != p->body_off ||
+		    p->body_off + p->body_n > s->size || p->body_lines > s->lines)
 			return false;
 		if (i != 0 && (p->parent >= i || p->header_off < up->body_off ||
 		    p->body_off + p->body_n > up->body_off + up->body_n))

@@ -123,13 +123,15 @@ test_decode(void **state)
 		{ STR("=?ISO-8859-1?Q?a?=\r\n    =?ISO-8859-1?Q?b?="), STR("ab") },
 		{ STR("=?ISO-8859-1?Q?a_b?="), STR("a b") },
 		{ STR("=?ISO-8859-1?Q?a?= =?ISO-8859-2?Q?_b?="), STR("a b") },
-		{ STR("=?US-ASCII?Q?Keith_Moore?= <moore@cs.utk.edu>"), STR("Keith Moore <moore@cs.utk.edu>") },
+		{ STR("=?US-ASCII?Q?Keith_Moore?= <moore@cs.utk.edu>"),
+		    STR("Keith Moore <moore@cs.utk.edu>") },
 		{ STR("=?ISO-8859-1?Q?Andr=E9?= Pirard"), STR("Andr\u00e9 Pirard") },
 		{ STR("=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?=\r\n"
 		      " =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?="),
 		    STR("If you can read this you understand the example.") },
-		{ STR("=?iso-8859-8?b?7eXs+SDv4SDp7Oj08A==?="), STR("\u05dd\u05d5\u05dc\u05e9 \u05df\u05d1 "
-								     "\u05d9\u05dc\u05d8\u05e4\u05e0") },
+		{ STR("=?iso-8859-8?b?7eXs+SDv4SDp7Oj08A==?="),
+		    STR("\u05dd\u05d5\u05dc\u05e9 \u05df\u05d1 "
+			"\u05d9\u05dc\u05d8\u05e4\u05e0") },
 		/* RFC 2231 s5 */
 		{ STR("=?US-ASCII*EN?Q?Keith_Moore?="), STR("Keith Moore") },
 		/* A character cut in two, by both encodings. */
@@ -142,15 +144,22 @@ test_decode(void **state)
 		{ STR("\"=?utf-8?q?=C3=A4?=\""), STR("\"\u00e4\"") },
 		{ STR("=?utf-8?q?unfinished"), STR("=?utf-8?q?unfinished") },
 		{ STR("=?utf-8?x?a?="), STR("=?utf-8?x?a?=") },
-		{ STR("=?" "?q?a?="), STR("=?" "?q?a?=") },
+		{ STR("=?"
+		      "?q?a?="),
+		    STR("=?"
+			"?q?a?=") },
 		{ STR("=?utf-8?q"), STR("=?utf-8?q") },
 		{ STR("=?=?=?="), STR("=?=?=?=") },
-		{ STR("=?utf-8?q?" "?="), STR("") },
+		{ STR("=?utf-8?q?"
+		      "?="),
+		    STR("") },
 		{ STR("=?utf-8?q?a=ZZb=4?="), STR("a=ZZb=4") },
-		{ STR("=?nonsense?q?a=41?= =?nonsense?q?b?="), STR("=?nonsense?q?a=41?= =?nonsense?q?b?=") },
+		{ STR("=?nonsense?q?a=41?= =?nonsense?q?b?="),
+		    STR("=?nonsense?q?a=41?= =?nonsense?q?b?=") },
 		{ STR("=?utf-8?q?a?= =?utf-8?x?b?="), STR("a =?utf-8?x?b?=") },
 		{ STR("=?utf-8?q?a?= =?nonsense?q?b?="), STR("a =?nonsense?q?b?=") },
-		{ STR("=?utf-8?b?not base64 at all!?="), STR("\x9e\x8bm\xab\xb2\x8a\xeej\xd6\xa5") },
+		{ STR("=?utf-8?b?not base64 at all!?="),
+		    STR("\x9e\x8bm\xab\xb2\x8a\xeej\xd6\xa5") },
 		/* Line ends in disguise. */
 		{ STR("=?utf-8?q?a=0D=0AX:_b=00?="), STR("a  X: b ") },
 		/* 8-bit bytes as they come. */
@@ -174,9 +183,9 @@ test_decode(void **state)
 static void
 test_decode_attacks(void **state)
 {
-	static const struct str PIECES[] = { STR("=?"), STR("=?a?q?"), STR("=?utf-8?q?a?="), STR("=?x?q?a?= "),
-		STR("=?utf-8?b?w6Q=?= "), STR("?="), STR("=?utf-8?q?"), STR(" \r\n "),
-		STR("=?utf-8?q?a?= =?latin1?q?b?= ") };
+	static const struct str PIECES[] = { STR("=?"), STR("=?a?q?"), STR("=?utf-8?q?a?="),
+		STR("=?x?q?a?= "), STR("=?utf-8?b?w6Q=?= "), STR("?="), STR("=?utf-8?q?"),
+		STR(" \r\n "), STR("=?utf-8?q?a?= =?latin1?q?b?= ") };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(PIECES); i++) {

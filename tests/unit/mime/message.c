@@ -1,4 +1,4 @@
-/* Tests of mime/message.h: offsets, chunks of every size, limits, attacks, packing, finding parts. */
+/* Tests of mime/message.h: offsets, chunks, limits, attacks, packing, finding parts. */
 #include "test.h"
 
 #include <dirent.h>
@@ -60,13 +60,18 @@ test_offsets(void **state)
 	} WANT[] = {
 		{ STR_NONE, STR_NONE, 30 },
 		{ STR("Content-Type: Text/Plain; charset=UTF-8\r\n"
-		      "Content-Transfer-Encoding: Quoted-Printable\r\n\r\n"), STR("line one\r\nline two"), 1 },
+		      "Content-Transfer-Encoding: Quoted-Printable\r\n\r\n"),
+		    STR("line one\r\nline two"), 1 },
 		{ STR("Content-Type: message/rfc822\r\n\r\n"), STR_NONE, 10 },
-		{ STR("Subject: inner\r\nContent-Type: multipart/alternative; boundary=\"b-\"\r\n\r\n"),
-		    STR("--b-\r\n\r\nplain\r\n--b-\r\nContent-Type: text/html\r\n\r\n<p>\r\n--b---"), 7 },
+		{ STR("Subject: inner\r\nContent-Type: multipart/alternative; "
+		      "boundary=\"b-\"\r\n\r\n"),
+		    STR("--b-\r\n\r\nplain\r\n--b-\r\nContent-Type: "
+			"text/html\r\n\r\n<p>\r\n--b---"),
+		    7 },
 		{ STR("\r\n"), STR("plain"), 0 },
 		{ STR("Content-Type: text/html\r\n\r\n"), STR("<p>"), 0 },
-		{ STR("Content-Type: message/rfc822\r\n\r\n"), STR("Subject: lone\r\n\r\ntext\r\n"), 3 },
+		{ STR("Content-Type: message/rfc822\r\n\r\n"), STR("Subject: lone\r\n\r\ntext\r\n"),
+		    3 },
 		{ STR("Subject: lone\r\n\r\n"), STR("text\r\n"), 1 },
 	};
 	OWN_ARENA struct arena a = ARENA_INIT(1 << 20);
@@ -120,7 +125,8 @@ check_all_steps(struct str whole, const struct message_limits *limits)
 	struct message_summary want;
 
 	assert_int_equal(message_parse(whole, limits, &a, &want), 0);
-	assert_true(check_wire(want.envelope) && check_wire(want.body) && check_wire(want.body_structure));
+	assert_true(
+	    check_wire(want.envelope) && check_wire(want.body) && check_wire(want.body_structure));
 	assert_true(check_parts(&want));
 	for (size_t step = 1; step <= whole.n && step <= 1000; step += step < 80 ? 1 : 37) {
 		OWN_ARENA struct arena b = ARENA_INIT(64 << 20);
@@ -128,7 +134,8 @@ check_all_steps(struct str whole, const struct message_limits *limits)
 
 		assert_int_equal(check_parse_in_steps(whole, step, limits, &b, &got), 0);
 		if (!check_same(&want, &got))
-			fail_msg("differs in steps of %zu: %.*s", step, STR_ARG(str_head(whole, 2000)));
+			fail_msg(
+			    "differs in steps of %zu: %.*s", step, STR_ARG(str_head(whole, 2000)));
 	}
 }
 
@@ -136,12 +143,14 @@ check_all_steps(struct str whole, const struct message_limits *limits)
 static void
 test_chunks_change_nothing(void **state)
 {
-	static const struct str LINES[] = { STR("--b\r\n"), STR("--b--\r\n"), STR("--bb\r\n"), STR("--bb--\r\n"),
-		STR("--b-\r\n"), STR("--b\n"), STR("--\r\n"), STR("-\r\n"), STR("\r\n"), STR("\n"), STR("\r\r\n"),
-		STR("text\r\n"), STR("--bb"), STR("-"), STR("\r"), STR("Content-Type: multipart/mixed; boundary=b\r\n"),
-		STR("Content-Type: multipart/digest; boundary=bb\r\n"), STR("Content-Type: message/rfc822\r\n"),
-		STR("Subject: s\r\n"), STR(" fold\r\n"), STR("From: a <b@c>\r\n"),
-		STR("Content-Type: multipart/x; boundary=\"b--\"\r\n"), STR("a\0b\r\n") };
+	static const struct str LINES[] = { STR("--b\r\n"), STR("--b--\r\n"), STR("--bb\r\n"),
+		STR("--bb--\r\n"), STR("--b-\r\n"), STR("--b\n"), STR("--\r\n"), STR("-\r\n"),
+		STR("\r\n"), STR("\n"), STR("\r\r\n"), STR("text\r\n"), STR("--bb"), STR("-"),
+		STR("\r"), STR("Content-Type: multipart/mixed; boundary=b\r\n"),
+		STR("Content-Type: multipart/digest; boundary=bb\r\n"),
+		STR("Content-Type: message/rfc822\r\n"), STR("Subject: s\r\n"), STR(" fold\r\n"),
+		STR("From: a <b@c>\r\n"), STR("Content-Type: multipart/x; boundary=\"b--\"\r\n"),
+		STR("a\0b\r\n") };
 	static const struct message_limits TIGHT = { .header_bytes = 60, .depth = 2, .parts = 5 };
 	uint32_t x = 7;
 
@@ -190,7 +199,8 @@ put_nest(struct buf *m, int depth, bool messages)
 		if (messages)
 			buf_str(m, STR("Content-Type: message/rfc822\r\n\r\n"));
 		else
-			buf_printf(m, "Content-Type: multipart/x; boundary=b%06d\r\n\r\n--b%06d\r\n", i, i);
+			buf_printf(m,
+			    "Content-Type: multipart/x; boundary=b%06d\r\n\r\n--b%06d\r\n", i, i);
 	buf_str(m, STR("\r\nend\r\n"));
 }
 
@@ -266,17 +276,32 @@ test_floods_are_bounded(void **state)
 	static const struct {
 		struct str before, piece;
 	} FLOODS[] = {
-		{ STR("From: "), STR(",") }, { STR("From: "), STR("a:") }, { STR("From: "), STR("\"\0\0\0\0\0\0\" <\"\0\"@a>,") },
+		{ STR("From: "), STR(",") },
+		{ STR("From: "), STR("a:") },
+		{ STR("From: "), STR("\"\0\0\0\0\0\0\" <\"\0\"@a>,") },
 		{ STR("From: "), STR("\"" NUL100 NUL100 NUL100 NUL100 NUL100 NUL100 "\" <a@b>,") },
-		{ STR("From: \""), STR("\0") }, { STR("To: "), STR("<@a,@b:c@d>,") },
-		{ STR("Subject: "), STR("\0") }, { STR("Subject: "), STR("\"\\") }, { STR("Subject: "), STR(" x") },
-		{ STR("Content-Type: a/b"), STR(";x=\"\0\"") }, { STR("Content-Type: a/b; x=\""), STR("\0") },
-		{ STR("Content-Type: a/b"), STR(";x*0*=%") }, { STR("Content-Type: a/b"), STR("(") },
-		{ STR("Content-Type: a/b"), STR(";x*1=\"%%%%\\%\"") }, { STR("Content-Disposition: a"), STR(";\"x") },
-		{ STR("Content-Language: a"), STR(",a") }, { STR("Content-Type: "), STR("a") },
-		{ STR("MIME-Version: 1\r\nContent-ID: "), STR("\0") }, { STR(""), STR("From: a@b\r\n") },
-		{ STR(""), STR("From: ,,,\r\n") }, { STR(""), STR("\r\n ") }, { STR(""), STR(" ") }, { STR(""), STR(":") },
-		{ STR(""), STR("\0") }, { STR(""), STR("Content-Type: a/b; c=d\r\n") }, { STR("X"), STR("y") },
+		{ STR("From: \""), STR("\0") },
+		{ STR("To: "), STR("<@a,@b:c@d>,") },
+		{ STR("Subject: "), STR("\0") },
+		{ STR("Subject: "), STR("\"\\") },
+		{ STR("Subject: "), STR(" x") },
+		{ STR("Content-Type: a/b"), STR(";x=\"\0\"") },
+		{ STR("Content-Type: a/b; x=\""), STR("\0") },
+		{ STR("Content-Type: a/b"), STR(";x*0*=%") },
+		{ STR("Content-Type: a/b"), STR("(") },
+		{ STR("Content-Type: a/b"), STR(";x*1=\"%%%%\\%\"") },
+		{ STR("Content-Disposition: a"), STR(";\"x") },
+		{ STR("Content-Language: a"), STR(",a") },
+		{ STR("Content-Type: "), STR("a") },
+		{ STR("MIME-Version: 1\r\nContent-ID: "), STR("\0") },
+		{ STR(""), STR("From: a@b\r\n") },
+		{ STR(""), STR("From: ,,,\r\n") },
+		{ STR(""), STR("\r\n ") },
+		{ STR(""), STR(" ") },
+		{ STR(""), STR(":") },
+		{ STR(""), STR("\0") },
+		{ STR(""), STR("Content-Type: a/b; c=d\r\n") },
+		{ STR("X"), STR("y") },
 	};
 	enum { MIB = 1 << 20, ARENA_GIVEN = 28 * MIB, STORED_MAX = 14 * MIB };
 
@@ -293,15 +318,18 @@ test_floods_are_bounded(void **state)
 
 			/* Once as the message's header, once as those of many messages inside. */
 			if (nest == 1)
-				buf_str(&m, STR("Content-Type: multipart/digest; boundary=b\r\n\r\n"));
+				buf_str(
+				    &m, STR("Content-Type: multipart/digest; boundary=b\r\n\r\n"));
 			for (int k = 0; k < (nest == 1 ? 8 : 1); k++) {
 				buf_str(&m, nest == 1 ? STR("--b\r\n\r\n") : STR_NONE);
 				buf_str(&m, buf_view(&one));
 				buf_str(&m, STR("\r\n\r\nx\r\n"));
 			}
-			assert_int_equal(check_parse_in_steps(buf_view(&m), 65536, NULL, &a, &s), 0);
+			assert_int_equal(
+			    check_parse_in_steps(buf_view(&m), 65536, NULL, &a, &s), 0);
 			assert_true(s.envelope.n + s.body.n + s.body_structure.n <= STORED_MAX);
-			assert_true(check_wire(s.envelope) && check_wire(s.body) && check_wire(s.body_structure));
+			assert_true(check_wire(s.envelope) && check_wire(s.body) &&
+				    check_wire(s.body_structure));
 			buf_reset(&m);
 		}
 	}
@@ -341,8 +369,10 @@ test_long_boundaries(void **state)
 		char               name[400];
 
 		memset(name, 'x', sizeof(name));
-		buf_printf(&m, "Content-Type: multipart/x; boundary=\"%.*s\"\r\n\r\n--%.*s\r\n\r\nA\r\n--%.*s--\r\n", n,
-		    name, n, name, n, name);
+		buf_printf(&m,
+		    "Content-Type: multipart/x; "
+		    "boundary=\"%.*s\"\r\n\r\n--%.*s\r\n\r\nA\r\n--%.*s--\r\n",
+		    n, name, n, name, n, name);
 		check_all_steps(buf_view(&m), NULL);
 	}
 }
@@ -362,7 +392,8 @@ test_pack(void **state)
 	assert_int_equal(message_parts_unpack(buf_view(&b), &a, &back.parts, &back.n_parts), 0);
 	assert_true(check_same(&s, &back));
 	for (size_t n = 0; n < b.n; n++)
-		assert_int_equal(message_parts_unpack(str_head(buf_view(&b), n), &a, &back.parts, &back.n_parts),
+		assert_int_equal(
+		    message_parts_unpack(str_head(buf_view(&b), n), &a, &back.parts, &back.n_parts),
 		    E_CORRUPT);
 	/* Any byte wrong: an error, or parts whose links are sound. */
 	for (size_t i = 0; i < b.n; i++) {
@@ -372,7 +403,8 @@ test_pack(void **state)
 		if (message_parts_unpack(buf_view(&b), &a, &back.parts, &back.n_parts) == 0)
 			for (uint32_t k = 0; k < back.n_parts; k++)
 				assert_true(back.parts[k].first_child < back.n_parts &&
-				    back.parts[k].next < back.n_parts && (k == 0 || back.parts[k].parent < k));
+					    back.parts[k].next < back.n_parts &&
+					    (k == 0 || back.parts[k].parent < k));
 		b.p[i] = was;
 	}
 }
@@ -416,10 +448,12 @@ test_find(void **state)
 	check_find(&s, STR("1"), 0);
 	check_find(&s, STR("2"), -1);
 	check_find(&s, STR("1.1"), -1);
-	assert_int_equal(message_parse(STR("Content-Type: message/rfc822\r\n\r\n\r\nx"), NULL, &a, &s), 0);
+	assert_int_equal(
+	    message_parse(STR("Content-Type: message/rfc822\r\n\r\n\r\nx"), NULL, &a, &s), 0);
 	check_find(&s, STR("1"), 0);
 	check_find(&s, STR("1.1"), 1);
-	assert_int_equal(message_parse(STR("Content-Type: multipart/x; boundary=b\r\n\r\n"), NULL, &a, &s), 0);
+	assert_int_equal(
+	    message_parse(STR("Content-Type: multipart/x; boundary=b\r\n\r\n"), NULL, &a, &s), 0);
 	check_find(&s, STR("1"), -1);
 }
 

@@ -101,7 +101,8 @@ show_decoded(struct str whole, const char *name)
 	struct header_field    f;
 	struct str             text;
 
-	if (!header_find(header_of(whole), str_c(name), &f) || header_decode(f.value, &arena, &text) < 0)
+	if (!header_find(header_of(whole), str_c(name), &f) ||
+	    header_decode(f.value, &arena, &text) < 0)
 		return 1;
 	put("TEXT", text);
 	return 0;

@@ -40,16 +40,21 @@ test_types(void **state)
 		{ STR(""), STR(TEXT(0, 0)) },
 		{ STR("Subject: x"), STR(TEXT(0, 0)) },
 		{ STR("Content-Type: TEXT/HTML; charset=UTF-8\r\n\r\nx"),
-		    STR("(\"TEXT\" \"HTML\" (\"charset\" \"UTF-8\") NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL)") },
+		    STR("(\"TEXT\" \"HTML\" (\"charset\" \"UTF-8\") NIL NIL \"7bit\" 1 0 NIL NIL "
+			"NIL NIL)") },
 		{ STR("Content-Type: text/html; a=b\r\n\r\n"),
-		    STR("(\"text\" \"html\" (\"a\" \"b\" \"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0"
+		    STR("(\"text\" \"html\" (\"a\" \"b\" \"charset\" \"us-ascii\") NIL NIL "
+			"\"7bit\" 0 0"
 			" NIL NIL NIL NIL)") },
-		{ STR("Content-Type: image/png\r\nContent-Transfer-Encoding: BASE64\r\nContent-ID: <a@b>\r\n"
+		{ STR("Content-Type: image/png\r\nContent-Transfer-Encoding: BASE64\r\nContent-ID: "
+		      "<a@b>\r\n"
 		      "Content-Description: a \"fine\"\r\n\tpicture\r\nContent-MD5: abc==\r\n"
 		      "Content-Disposition: Attachment; filename=\"x y.png\"; size=3\r\n"
 		      "Content-Language: en, de-CH (x)\r\nContent-Location: http://x/\r\n\r\nAAAA"),
-		    STR("(\"image\" \"png\" NIL \"<a@b>\" \"a \\\"fine\\\"\tpicture\" \"BASE64\" 4 \"abc==\""
-			" (\"Attachment\" (\"filename\" \"x y.png\" \"size\" \"3\")) (\"en\" \"de-CH\")"
+		    STR("(\"image\" \"png\" NIL \"<a@b>\" \"a \\\"fine\\\"\tpicture\" \"BASE64\" 4 "
+			"\"abc==\""
+			" (\"Attachment\" (\"filename\" \"x y.png\" \"size\" \"3\")) (\"en\" "
+			"\"de-CH\")"
 			" \"http://x/\")") },
 		/* RFC 2045 s4: not MIME, so Content- fields mean nothing. */
 		{ STR("Content-Transfer-Encoding: base64\r\n\r\n"), STR(TEXT(0, 0)) },
@@ -61,16 +66,19 @@ test_types(void **state)
 		{ STR("Content-Type: image/\r\n\r\n"), STR(TEXT(0, 0)) },
 		{ STR("Content-Type: a b/c\r\n\r\n"), STR(TEXT(0, 0)) },
 		{ STR("Content-Type: text; charset=x\r\n\r\n"),
-		    STR("(\"text\" \"plain\" (\"charset\" \"x\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL)") },
+		    STR("(\"text\" \"plain\" (\"charset\" \"x\") NIL NIL \"7bit\" 0 0 NIL NIL NIL "
+			"NIL)") },
 		/* The first of two counts. */
 		{ STR("Content-Type: a/b\r\nContent-Type: c/d\r\n\r\n"),
 		    STR("(\"a\" \"b\" NIL NIL NIL \"7bit\" 0 NIL NIL NIL NIL)") },
 		{ STR("Content-Type: a/b\r\nContent-Transfer-Encoding: 8bit; x\r\n\r\n"),
 		    STR("(\"a\" \"b\" NIL NIL NIL \"7bit\" 0 NIL NIL NIL NIL)") },
-		{ STR("Content-Type: a/b\r\nContent-Disposition: \"x\"\r\nContent-Language: ,\r\n\r\n"),
+		{ STR("Content-Type: a/b\r\nContent-Disposition: \"x\"\r\nContent-Language: "
+		      ",\r\n\r\n"),
 		    STR("(\"a\" \"b\" NIL NIL NIL \"7bit\" 0 NIL (\"\" NIL) NIL NIL)") },
 		{ STR("Content-Type: t\xc3\xa9/b\r\nContent-ID: a\0b\r\nContent-Location:\r\n\r\n"),
-		    STR("({3}\r\nt\xc3\xa9 \"b\" NIL {5}\r\na\xef\xbf\xbd" "b NIL \"7bit\" 0 NIL NIL NIL \"\")") },
+		    STR("({3}\r\nt\xc3\xa9 \"b\" NIL {5}\r\na\xef\xbf\xbd"
+			"b NIL \"7bit\" 0 NIL NIL NIL \"\")") },
 	};
 
 	(void)state;
@@ -139,39 +147,50 @@ test_multipart(void **state)
 {
 	static const struct row ROWS[] = {
 		{ STR("Content-Type: multipart/mixed; boundary=\"b\"\r\nContent-ID: <x>\r\n"
-		      "Content-Disposition: inline\r\nContent-Language: en\r\nContent-Location: l\r\n\r\n"
-		      "preamble\r\n--b\r\n\r\nA\r\n--b\r\nContent-Type: a/b\r\n\r\nB\r\n--b--\r\nepilogue\r\n--b\r\n"),
-		    STR("(" TEXT(1, 0) "(\"a\" \"b\" NIL NIL NIL \"7bit\" 1 NIL NIL NIL NIL) \"mixed\""
-			" (\"boundary\" \"b\") (\"inline\" NIL) (\"en\") \"l\")") },
+		      "Content-Disposition: inline\r\nContent-Language: en\r\nContent-Location: "
+		      "l\r\n\r\n"
+		      "preamble\r\n--b\r\n\r\nA\r\n--b\r\nContent-Type: "
+		      "a/b\r\n\r\nB\r\n--b--\r\nepilogue\r\n--b\r\n"),
+		    STR("(" TEXT(
+			1, 0) "(\"a\" \"b\" NIL NIL NIL \"7bit\" 1 NIL NIL NIL NIL) \"mixed\""
+			      " (\"boundary\" \"b\") (\"inline\" NIL) (\"en\") \"l\")") },
 		/* Without a part, or without a boundary. */
 		{ STR("Content-Type: multipart/x; boundary=b\r\n\r\nnothing\r\n"),
 		    STR("(" TEXT(0, 0) " \"x\" (\"boundary\" \"b\") NIL NIL NIL)") },
-		{ STR("Content-Type: multipart/x\r\n\r\n--\r\n\r\n"), STR("(" TEXT(0, 0) " \"x\" NIL NIL NIL NIL)") },
+		{ STR("Content-Type: multipart/x\r\n\r\n--\r\n\r\n"),
+		    STR("(" TEXT(0, 0) " \"x\" NIL NIL NIL NIL)") },
 		{ STR("Content-Type: multipart/x; boundary=\"\"\r\n\r\n--\r\n\r\nx\r\n----\r\n"),
 		    STR("(" TEXT(0, 0) " \"x\" (\"boundary\" \"\") NIL NIL NIL)") },
-		{ STR("Content-Type: multipart/x; boundary*0=b; boundary*1=c\r\n\r\n--bc\r\n\r\nA\r\n--bc--\r\n"),
+		{ STR("Content-Type: multipart/x; boundary*0=b; "
+		      "boundary*1=c\r\n\r\n--bc\r\n\r\nA\r\n--bc--\r\n"),
 		    STR("(" TEXT(1, 0) " \"x\" (\"boundary\" \"bc\") NIL NIL NIL)") },
 		/* RFC 2046 s5.1.5 */
-		{ STR("Content-Type: multipart/Digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: s\r\n\r\nA\r\n--b\r\n"
+		{ STR("Content-Type: multipart/Digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: "
+		      "s\r\n\r\nA\r\n--b\r\n"
 		      "Content-Type: text/plain\r\n\r\nB\r\n--b--\r\n"),
-		    STR("((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 15 (NIL \"s\" NIL NIL NIL NIL NIL NIL NIL NIL) "
-			TEXT(1, 0) " 2 NIL NIL NIL NIL)" TEXT(1, 0) " \"Digest\" (\"boundary\" \"b\") NIL NIL NIL)") },
+		    STR("((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 15 (NIL \"s\" NIL NIL NIL "
+			"NIL NIL NIL NIL NIL) " TEXT(1, 0) " 2 NIL NIL NIL NIL)" TEXT(
+			    1, 0) " \"Digest\" (\"boundary\" \"b\") NIL NIL NIL)") },
 		/* Boundaries that begin one another; the line need only begin with it. */
-		{ STR("Content-Type: multipart/a; boundary=b\r\n\r\n--b\r\nContent-Type: multipart/c; boundary=bb\r\n\r\n"
+		{ STR("Content-Type: multipart/a; boundary=b\r\n\r\n--b\r\nContent-Type: "
+		      "multipart/c; boundary=bb\r\n\r\n"
 		      "--bb \r\n\r\nA\r\n--bbx\r\n\r\nB\r\n--b\r\n\r\nC\r\n--b--\r\n"),
-		    STR("((" TEXT(1, 0) TEXT(1, 0) " \"c\" (\"boundary\" \"bb\") NIL NIL NIL)" TEXT(1, 0)
-			" \"a\" (\"boundary\" \"b\") NIL NIL NIL)") },
-		{ STR("Content-Type: multipart/a; boundary=\"b--\"\r\n\r\n--b--\r\n\r\nA\r\n--b----\r\n"),
+		    STR("((" TEXT(1, 0) TEXT(1, 0) " \"c\" (\"boundary\" \"bb\") NIL NIL NIL)" TEXT(
+			1, 0) " \"a\" (\"boundary\" \"b\") NIL NIL NIL)") },
+		{ STR("Content-Type: multipart/a; "
+		      "boundary=\"b--\"\r\n\r\n--b--\r\n\r\nA\r\n--b----\r\n"),
 		    STR("(" TEXT(1, 0) " \"a\" (\"boundary\" \"b--\") NIL NIL NIL)") },
 		/* An outer boundary ends what is inside it. */
-		{ STR("Content-Type: multipart/a; boundary=b\r\n\r\n--b\r\nContent-Type: multipart/c; boundary=d\r\n\r\n"
+		{ STR("Content-Type: multipart/a; boundary=b\r\n\r\n--b\r\nContent-Type: "
+		      "multipart/c; boundary=d\r\n\r\n"
 		      "--d\r\n\r\nA\r\n--b\r\n\r\nB\r\n--d\r\n"),
-		    STR("((" TEXT(1, 0) " \"c\" (\"boundary\" \"d\") NIL NIL NIL)" TEXT(8, 2)
-			" \"a\" (\"boundary\" \"b\") NIL NIL NIL)") },
+		    STR("((" TEXT(1, 0) " \"c\" (\"boundary\" \"d\") NIL NIL NIL)" TEXT(
+			8, 2) " \"a\" (\"boundary\" \"b\") NIL NIL NIL)") },
 		/* In a header, and right behind one. */
-		{ STR("Content-Type: multipart/a; boundary=b\r\n\r\n--b\r\nContent-Type: c/d\r\n--b\r\n\r\n--b\r\n--b--"),
-		    STR("((\"c\" \"d\" NIL NIL NIL \"7bit\" 0 NIL NIL NIL NIL)" TEXT(0, 0) TEXT(0, 0)
-			" \"a\" (\"boundary\" \"b\") NIL NIL NIL)") },
+		{ STR("Content-Type: multipart/a; boundary=b\r\n\r\n--b\r\nContent-Type: "
+		      "c/d\r\n--b\r\n\r\n--b\r\n--b--"),
+		    STR("((\"c\" \"d\" NIL NIL NIL \"7bit\" 0 NIL NIL NIL NIL)" TEXT(0, 0)
+			    TEXT(0, 0) " \"a\" (\"boundary\" \"b\") NIL NIL NIL)") },
 		/* Bare LF. */
 		{ STR("Content-Type: multipart/a; boundary=b\n\n--b\n\nA\nB\n--b--\n"),
 		    STR("(" TEXT(3, 1) " \"a\" (\"boundary\" \"b\") NIL NIL NIL)") },
@@ -186,23 +205,28 @@ test_message(void **state)
 {
 	static const struct row ROWS[] = {
 		{ STR("Content-Type: message/rfc822\r\n\r\nFrom: a@b\r\nSubject: s\r\n\r\nx\r\n"),
-		    STR("(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 28 (NIL \"s\" ((NIL NIL \"a\" \"b\"))"
-			" ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) NIL NIL NIL NIL NIL) " TEXT(3, 1)
-			" 4 NIL NIL NIL NIL)") },
+		    STR("(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 28 (NIL \"s\" ((NIL NIL "
+			"\"a\" \"b\"))"
+			" ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) NIL NIL NIL NIL "
+			"NIL) " TEXT(3, 1) " 4 NIL NIL NIL NIL)") },
 		{ STR("Content-Type: message/rfc822"),
-		    STR("(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 0 (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) "
-			TEXT(0, 0) " 0 NIL NIL NIL NIL)") },
+		    STR("(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 0 (NIL NIL NIL NIL NIL NIL "
+			"NIL NIL NIL NIL) " TEXT(0, 0) " 0 NIL NIL NIL NIL)") },
 		/* RFC 9051 s9 (media-message) */
 		{ STR("Content-Type: message/global\r\n\r\n\r\n"),
-		    STR("(\"message\" \"global\" NIL NIL NIL \"7bit\" 2 (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) "
-			TEXT(0, 0) " 1 NIL NIL NIL NIL)") },
+		    STR("(\"message\" \"global\" NIL NIL NIL \"7bit\" 2 (NIL NIL NIL NIL NIL NIL "
+			"NIL NIL NIL NIL) " TEXT(0, 0) " 1 NIL NIL NIL NIL)") },
 		{ STR("Content-Type: message/delivery-status\r\n\r\nx"),
-		    STR("(\"message\" \"delivery-status\" NIL NIL NIL \"7bit\" 1 NIL NIL NIL NIL)") },
-		/* The line end before a boundary is the boundary's, also where the message inside ends. */
-		{ STR("Content-Type: multipart/a; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
+		    STR("(\"message\" \"delivery-status\" NIL NIL NIL \"7bit\" 1 NIL NIL NIL "
+			"NIL)") },
+		/* The line end before a boundary is the boundary's, also where the message inside
+		   ends. */
+		{ STR("Content-Type: multipart/a; boundary=b\r\n\r\n--b\r\nContent-Type: "
+		      "message/rfc822\r\n\r\n"
 		      "Subject: s\r\n--b--\r\n"),
-		    STR("((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 10 (NIL \"s\" NIL NIL NIL NIL NIL NIL NIL NIL) "
-			TEXT(0, 0) " 0 NIL NIL NIL NIL) \"a\" (\"boundary\" \"b\") NIL NIL NIL)") },
+		    STR("((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 10 (NIL \"s\" NIL NIL NIL "
+			"NIL NIL NIL NIL NIL) " TEXT(
+			    0, 0) " 0 NIL NIL NIL NIL) \"a\" (\"boundary\" \"b\") NIL NIL NIL)") },
 	};
 
 	(void)state;
@@ -226,30 +250,37 @@ test_envelope(void **state)
 	check_envelope(STR(""), STR("(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"));
 	/* RFC 9051 s7.5.2 (example of FETCH ENVELOPE) */
 	check_envelope(
-	    STR("Date: Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\r\nFrom: Terry Gray <gray@cac.washington.edu>\r\n"
+	    STR("Date: Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\r\nFrom: Terry Gray "
+		"<gray@cac.washington.edu>\r\n"
 		"Subject: IMAP4rev2 WG mtg summary and minutes\r\nTo: imap@cac.washington.edu\r\n"
 		"cc: minutes@CNRI.Reston.VA.US, John Klensin <KLENSIN@MIT.EDU>\r\n"
 		"Message-Id: <B27397-0100000@cac.washington.edu>\r\n"),
-	    STR("(\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" \"IMAP4rev2 WG mtg summary and minutes\""
+	    STR("(\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" \"IMAP4rev2 WG mtg summary and "
+		"minutes\""
 		" ((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\"))"
 		" ((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\"))"
 		" ((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\"))"
 		" ((NIL NIL \"imap\" \"cac.washington.edu\"))"
-		" ((NIL NIL \"minutes\" \"CNRI.Reston.VA.US\")(\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\"))"
+		" ((NIL NIL \"minutes\" \"CNRI.Reston.VA.US\")(\"John Klensin\" NIL \"KLENSIN\" "
+		"\"MIT.EDU\"))"
 		" NIL NIL \"<B27397-0100000@cac.washington.edu>\")"));
 	check_envelope(STR("Sender: s@x\r\nReply-To:\r\nFrom: f@x\r\nTo: g: a@b;\r\n"),
 	    STR("(NIL NIL ((NIL NIL \"f\" \"x\")) ((NIL NIL \"s\" \"x\")) ((NIL NIL \"f\" \"x\"))"
 		" ((NIL NIL \"g\" NIL)(NIL NIL \"a\" \"b\")(NIL NIL NIL NIL)) NIL NIL NIL NIL)"));
 	/* Text for people loses its folds and its double blanks; the others only their folds. */
-	check_envelope(STR("Subject: \ta  \r\n   b\t\r\nIn-Reply-To: <a@b>\r\n  <c@d>\r\nDate: \r\n"),
+	check_envelope(
+	    STR("Subject: \ta  \r\n   b\t\r\nIn-Reply-To: <a@b>\r\n  <c@d>\r\nDate: \r\n"),
 	    STR("(\"\" \"a b\" NIL NIL NIL NIL NIL NIL \"<a@b>  <c@d>\" NIL)"));
-	check_envelope(STR("Subject: q\"uo\\te\r\n"), STR("(NIL \"q\\\"uo\\\\te\" NIL NIL NIL NIL NIL NIL NIL NIL)"));
+	check_envelope(STR("Subject: q\"uo\\te\r\n"),
+	    STR("(NIL \"q\\\"uo\\\\te\" NIL NIL NIL NIL NIL NIL NIL NIL)"));
 	check_envelope(STR("Subject: \xe4 \0 b\r\n"),
 	    STR("(NIL {7}\r\n\xe4 \xef\xbf\xbd b NIL NIL NIL NIL NIL NIL NIL NIL)"));
-	check_envelope(STR("Subject:\r\nMessage-ID: \r\n \r\n"), STR("(NIL \"\" NIL NIL NIL NIL NIL NIL NIL \"\")"));
+	check_envelope(STR("Subject:\r\nMessage-ID: \r\n \r\n"),
+	    STR("(NIL \"\" NIL NIL NIL NIL NIL NIL NIL \"\")"));
 	/* Of doubles the last counts, addresses add up; an empty list is NIL. */
 	check_envelope(STR("Subject: 1\r\nSubject: 2\r\nTo: a@b\r\nTo: c@d\r\nCc:\r\nCc: (x)\r\n"),
-	    STR("(NIL \"2\" NIL NIL NIL ((NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"d\")) NIL NIL NIL NIL)"));
+	    STR("(NIL \"2\" NIL NIL NIL ((NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"d\")) NIL NIL NIL "
+		"NIL)"));
 }
 
 /* A display name of n letters between two addresses; before and after: how it is sent. */
@@ -263,7 +294,8 @@ check_long_name(size_t n, const char *before, const char *after)
 	buf_printf(&m, "To: a@b, %.*s <c@d>, e@f\r\n\r\n", (int)n, name);
 	buf_str(&w, STR("(NIL NIL NIL NIL NIL ((NIL NIL \"a\" \"b\")"));
 	if (before != NULL)
-		buf_printf(&w, "(%s%.*s%s NIL \"c\" \"d\")(NIL NIL \"e\" \"f\")", before, (int)n, name, after);
+		buf_printf(&w, "(%s%.*s%s NIL \"c\" \"d\")(NIL NIL \"e\" \"f\")", before, (int)n,
+		    name, after);
 	buf_str(&w, STR(") NIL NIL NIL NIL)"));
 	check_envelope(buf_view(&m), buf_view(&w));
 }

@@ -12,7 +12,8 @@ check(enum mime_encoding encoding, struct str charset, struct str in, struct str
 
 		assert_int_equal(text_decoder_new(encoding, charset, &d), 0);
 		for (size_t at = 0; at < in.n; at += step)
-			assert_int_equal(text_decoder_feed(d, str_head(str_skip(in, at), step), &b), 0);
+			assert_int_equal(
+			    text_decoder_feed(d, str_head(str_skip(in, at), step), &b), 0);
 		assert_int_equal(text_decoder_end(d, &b), 0);
 		check_str(buf_view(&b), want);
 	}
