@@ -5,8 +5,9 @@
 #include "serve/imap/uids.h"
 #include "serve/imap/verbs.h"
 
-/* \Seen is set for so many messages in one commit, ahead of their bodies. */
-enum { SEEN_BATCH = 100, SEEN_BATCH_BYTES = 4 << 20 };
+/* \Seen is set for so many messages in one commit, ahead of their bodies: about what goes out in one
+ * piece, for a client that hangs up has not seen what did not leave. */
+enum { SEEN_BATCH = 100, SEEN_BATCH_BYTES = CONN_OUTPUT_HIGH };
 
 static void
 fetch_drop(void *job)
@@ -63,7 +64,7 @@ set_seen(struct fetch *f)
 		uint64_t                 begun = view_own_begin(v);
 
 		r = message_change_flags(v->account, v->mailbox, &unseen, next, &change, &actor,
-		    NULL, &part, &next);
+		    &part, &next);
 		if (r == 0 && part.n != 0) {
 			view_own_end(v, begun);
 			r = uids_add_all(&f->seen, &part);

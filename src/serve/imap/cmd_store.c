@@ -49,6 +49,7 @@ change_all(struct imap_session *s, struct imap_command *c, struct store_job *j,
 		.op = (enum flag_op)c->args.store.op,
 		.has_unchanged_since = c->args.store.has_unchanged_since,
 		.unchanged_since = c->args.store.unchanged_since,
+		.modified = &j->modified,
 	};
 	struct actor actor = imap_actor(s);
 	uint32_t     next = 0;
@@ -62,7 +63,7 @@ change_all(struct imap_session *s, struct imap_command *c, struct store_job *j,
 		uint64_t                 begun = view_own_begin(s->view);
 
 		r = message_change_flags(s->account, s->view->mailbox, &j->uids, next, &change,
-		    &actor, &j->modified, &part, &next);
+		    &actor, &part, &next);
 		if (r == 0 && part.n != 0) {
 			view_own_end(s->view, begun);
 			r = uids_add_all(changed, &part);

@@ -64,6 +64,8 @@ claim_recent(struct view *v)
 void
 view_drop(struct view *v)
 {
+	if (v == NULL)
+		return;
 	claim_recent(v);
 	ranges_done(&v->uids);
 	ranges_done(&v->recent);

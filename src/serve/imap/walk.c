@@ -1,7 +1,9 @@
 #include "serve/imap/walk.h"
 
+#include "base/error.h"
+
 /* Reading over a message that is not asked for costs less than opening a scan behind it. */
-enum { GAP_MAX = 24 };
+enum { GAP_MAX = 24, FACTS_MAX = 64 << 20 };
 
 void
 walk_init(struct walk *w, struct account *account, mailbox_id mailbox, const struct ranges *set,
@@ -13,6 +15,7 @@ walk_init(struct walk *w, struct account *account, mailbox_id mailbox, const str
 		.set = set,
 		.with_facts = with_facts,
 		.next = ranges_min(set),
+		.hold = BUF_INIT(FACTS_MAX),
 	};
 }
 
@@ -22,19 +25,34 @@ walk_pause(struct walk *w)
 	if (w->iter != NULL)
 		message_iter_drop(w->iter);
 	w->iter = NULL;
+	buf_done(&w->hold);
 }
 
-/* Opens a scan from w->next over all ranges that lie close together. */
-static int
-open_scan(struct walk *w)
+/* The last UID of the stretch that begins at w->next: of all ranges that lie close together. */
+static uint32_t
+stretch_end(const struct walk *w)
 {
 	const struct ranges *s = w->set;
 	size_t               last = w->at;
 
 	while (last + 1 < s->n && s->r[last + 1].lo - s->r[last].hi <= GAP_MAX)
 		last++;
-	w->iter_hi = s->r[last].hi;
-	return message_scan(w->account, w->mailbox, w->next, w->iter_hi, w->with_facts, &w->iter);
+	return s->r[last].hi;
+}
+
+/* A single message: 1 and the message, 0 when it is gone, or an error. */
+static int
+look_up(struct walk *w, struct message *ret, struct message_facts *ret_facts)
+{
+	int r = message_get(w->account, w->mailbox, w->next, ret);
+
+	if (r == 0 && w->with_facts && ret_facts != NULL) {
+		buf_reset(&w->hold);
+		r = message_get_facts(w->account, w->mailbox, w->next, &w->hold, ret_facts);
+	}
+	if (r == E_MESSAGE_GONE)
+		return 0;
+	return r < 0 ? r : 1;
 }
 
 /* Moves `at` to the first range that reaches uid; false behind the last. */
@@ -61,7 +79,18 @@ walk_next(struct walk *w, struct message *ret, struct message_facts *ret_facts)
 
 	while (w->next != 0) {
 		if (w->iter == NULL) {
-			r = open_scan(w);
+			uint32_t end = stretch_end(w);
+
+			if (end == w->next) {
+				r = look_up(w, ret, ret_facts);
+				go_behind(w, end);
+				if (r != 0)
+					return r;
+				continue;
+			}
+			w->iter_hi = end;
+			r = message_scan(w->account, w->mailbox, w->next, end, w->with_facts,
+			    &w->iter);
 			if (r < 0)
 				return r;
 		}

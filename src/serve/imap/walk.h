@@ -7,7 +7,8 @@
  *   walk_pause(&w);                                     before anything is sent; then go on as above
  *
  * Owner    the set is borrowed and must not change while the walk is not paused.
- * Cost     one scan per stretch of the set; small gaps are read over.
+ * Cost     one scan per stretch of the set, or one look-up where it is a single UID; small gaps are
+ *          read over.
  */
 #ifndef SERVE_IMAP_WALK_H
 #define SERVE_IMAP_WALK_H
@@ -23,6 +24,7 @@ struct walk {
 	size_t               at;      /* index of the range that next is in or before */
 	struct message_iter *iter;
 	uint32_t             iter_hi; /* last UID of the scan */
+	struct buf           hold;    /* facts that were looked up */
 };
 
 void walk_init(struct walk *, struct account *, mailbox_id, const struct ranges *, bool with_facts);
