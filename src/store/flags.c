@@ -106,8 +106,8 @@ outcome_give(struct ranges *mine, struct ranges *caller)
 
 int
 message_change_flags(struct account *a, mailbox_id id, const struct ranges *uids, uint32_t from,
-    const struct flag_change *change, const struct actor *actor, struct ranges *modified,
-    struct ranges *changed, uint32_t *ret_next)
+    const struct flag_change *change, const struct actor *actor, struct ranges *changed,
+    uint32_t *ret_next)
 {
 	OWN_EDIT struct edit                               e = { 0 };
 	OWN_PICK struct pick                               p = { .a = a, .uids = uids, .at = from };
@@ -123,7 +123,7 @@ message_change_flags(struct account *a, mailbox_id id, const struct ranges *uids
 	if (r == 0)
 		r = index_need(a, p.box);
 	if (r == 0)
-		r = outcome_begin(&out, modified, changed);
+		r = outcome_begin(&out, change->modified, changed);
 	if (r < 0)
 		return r;
 	flags_clip(a, &clipped.flags);
@@ -132,7 +132,7 @@ message_change_flags(struct account *a, mailbox_id id, const struct ranges *uids
 	r = change_part(&e, &p, &clipped, &out, &next);
 	if (r < 0)
 		return r;
-	outcome_give(&out.modified, modified);
+	outcome_give(&out.modified, change->modified);
 	outcome_give(&out.changed, changed);
 	*ret_next = next;
 	return 0;

@@ -109,14 +109,14 @@ enum flag_op { FLAGS_REPLACE, FLAGS_ADD, FLAGS_REMOVE };
 struct flag_change {
 	enum flag_op op;
 	struct flags flags;
-	bool         has_unchanged_since;
-	uint64_t     unchanged_since; /* CONDSTORE: later ones are left and reported, RFC 7162 s3.1.3 */
+	/* CONDSTORE, RFC 7162 s3.1.3: later ones are left alone. */
+	bool           has_unchanged_since;
+	uint64_t       unchanged_since;
+	struct ranges *modified; /* gets the UIDs that failed the condition; may be NULL */
 };
-/* *modified (may be NULL): UIDs that failed the condition. *changed (may be NULL): UIDs whose flags
- * are different now. */
+/* *changed (may be NULL) gets the UIDs whose flags are different now. */
 int message_change_flags(struct account *, mailbox_id, const struct ranges *uids, uint32_t from,
-    const struct flag_change *, const struct actor *, struct ranges *modified,
-    struct ranges *changed, uint32_t *ret_next);
+    const struct flag_change *, const struct actor *, struct ranges *changed, uint32_t *ret_next);
 
 /* COPYUID: the i-th number of `from` became the i-th of `to`. Empty sets at first; they grow. */
 struct copied {

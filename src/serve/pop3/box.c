@@ -142,7 +142,7 @@ pop3_box_update(struct pop3_box *b, const struct actor *actor, bool *ret_done)
 		    &b->gone_at);
 	else if (r == 0 && b->seen_at != 0)
 		r = message_change_flags(b->account, b->inbox, &b->seen, b->seen_at, &seen, actor,
-		    NULL, NULL, &b->seen_at);
+		    NULL, &b->seen_at);
 	if (r < 0)
 		return r;
 	*ret_done = b->gone_at == 0 && b->seen_at == 0;

@@ -280,7 +280,7 @@ set_flags(struct env *e, mailbox_id id, const char *uids, enum flag_op op, unsig
 	uint32_t                 at = 1;
 
 	while (at != 0)
-		assert_ok(message_change_flags(e->a, id, &set, at, &change, &ACTOR, NULL, NULL, &at));
+		assert_ok(message_change_flags(e->a, id, &set, at, &change, &ACTOR, NULL, &at));
 }
 
 void

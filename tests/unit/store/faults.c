@@ -66,14 +66,14 @@ all_uids(struct ranges *ret)
 static int
 op_flags(struct course *c)
 {
-	const struct flag_change change = { FLAGS_ADD, { .system = FLAG_SEEN }, false, 0 };
+	const struct flag_change change = { FLAGS_ADD, { .system = FLAG_SEEN }, false, 0, NULL };
 	OWN_RANGES struct ranges all = { 0 }, changed = { 0 };
 	uint32_t                 at = 1;
 	int                      r = all_uids(&all);
 
 	while (r == 0 && at != 0)
 		r = message_change_flags(
-		    c->e->a, c->e->inbox, &all, at, &change, &ACTOR, NULL, &changed, &at);
+		    c->e->a, c->e->inbox, &all, at, &change, &ACTOR, &changed, &at);
 	return r;
 }
 

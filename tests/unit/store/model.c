@@ -185,7 +185,7 @@ do_flags(struct model *md)
 	}
 	do
 		assert_ok(message_change_flags(
-		    md->e->a, b->id, &set, at, &change, &ACTOR, NULL, &changed, &at));
+		    md->e->a, b->id, &set, at, &change, &ACTOR, &changed, &at));
 	while (at != 0);
 	assert_string_equal(list_of(&changed), list_of(&want));
 }

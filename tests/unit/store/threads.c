@@ -50,7 +50,7 @@ append(struct writer *w, struct account *a, mailbox_id box)
 static void
 change(struct writer *w, struct account *a, mailbox_id box, mailbox_id other)
 {
-	const struct flag_change flags = { FLAGS_ADD, { .system = 1u << pick(w, 5) }, false, 0 };
+	const struct flag_change flags = { FLAGS_ADD, { .system = 1u << pick(w, 5) }, false, 0, NULL };
 	OWN_RANGES struct ranges uids = { 0 };
 	struct copied            copied = { 0 };
 	uint32_t                 at = 1, lo = 1 + pick(w, 200);
@@ -67,7 +67,7 @@ change(struct writer *w, struct account *a, mailbox_id box, mailbox_id other)
 		CHECK_OK(message_copy(a, box, &uids, other, &ACTOR, &copied));
 		break;
 	default:
-		CHECK_OK(message_change_flags(a, box, &uids, 1, &flags, &ACTOR, NULL, NULL, &at));
+		CHECK_OK(message_change_flags(a, box, &uids, 1, &flags, &ACTOR, NULL, &at));
 		break;
 	}
 	ranges_done(&copied.from);
