@@ -6,7 +6,7 @@
 
 static const char PLAIN[] =
     "From: John Smith <smith@example.com>\r\n"
-    "To: alice@example.org, \"Bob\" <bob@example.net>\r\n"
+    "To: alice@example.org, \"Bob \\\"B\\\"\" <bob(at home)@example.net>\r\n"
     "Cc: carol@example.net\r\n"
     "Subject: Hello World\r\n"
     "Date: Tue, 1 Feb 1994 23:30:00 -0500\r\n"
@@ -162,12 +162,19 @@ static const struct {
 	{ "FROM inner", "" },
 	{ "TO alice", " 1 2" },
 	{ "TO bob CC carol", " 1" },
+	{ "TO \"bob@example.net\"", " 1" },
+	{ "TO \"(at home)\"", " 1" },
+	{ "TO \"bob \\\"b\\\" <bob@\"", " 1" },
+	{ "TO <alice@example.org>", " 1 2" },
+	{ "FROM \"j\xc3\xb6rg <joerg@\"", " 2" },
 	{ "CC \"\"", " 1" },
 	{ "BCC \"\"", "" },
 	{ "SUBJECT \"hello world\"", " 1" },
 	{ "SUBJECT subject:", "" },
 	{ "SUBJECT \"GR\xc3\x9c\xc3\x9f" "e aus z\xc3\xbcrich\"", " 2" },
-	{ "SUBJECT \"folded\tsubject\"", " 3" },
+	{ "SUBJECT \"folded subject line\"", " 3" },
+	{ "SUBJECT \"folded\tsubject  line\"", " 3" },
+	{ "TEXT \"folded subject line\"", " 3" },
 	{ "SUBJECT big", " 4" },
 	{ "NOT SUBJECT big", " 1 2 3 5" },
 	{ "HEADER X-Empty \"\"", " 1" },
