@@ -195,7 +195,8 @@ tend(void *arg)
 		log_event(LOG_ERROR, "store-tend", LOG_ERR(r));
 }
 
-/* Blocked before any thread starts, so that only sigwait sees them. */
+/* Before any thread starts, those of the storage engine too: a signal that one thread does not block
+ * ends the process. So only sigwait sees them. */
 static void
 block_signals(sigset_t *set)
 {
@@ -220,15 +221,13 @@ wait_for_end(const sigset_t *set, struct tls *tls)
 }
 
 static int
-serve(struct engine *e, const struct config *c, struct arena *a)
+serve(struct engine *e, const struct config *c, const sigset_t *signals, struct arena *a)
 {
 	OWN(tls) tls = NULL;
-	sigset_t signals;
 	int      r = open_tls(c, a, &tls);
 
 	if (r != EXIT_OK)
 		return r;
-	block_signals(&signals);
 	if (net_start(e->net) < 0 || net_every(e->net, TEND_EVERY_MS, tend, e) < 0 ||
 	    net_every(e->net, CERTIFICATE_EVERY_MS, watch_certificates, tls) < 0) {
 		tell("cannot start threads");
@@ -238,7 +237,7 @@ serve(struct engine *e, const struct config *c, struct arena *a)
 	if (r == EXIT_OK) {
 		log_event(LOG_INFO, "ready", LOG_S("version", e->server.version),
 		    LOG_S("hostname", c->hostname), LOG_S("data", c->data), LOG_U("pid", getpid()));
-		wait_for_end(&signals, tls);
+		wait_for_end(signals, tls);
 	}
 	net_stop(e->net);
 	if (r == EXIT_OK)
@@ -253,18 +252,20 @@ cmd_serve(const struct command *command, const struct options *o, struct arena *
 {
 	struct config c;
 	struct engine e;
+	sigset_t      signals;
 	int           r = options_config(o, a, &c);
 
 	(void)command;
 	if (r != EXIT_OK)
 		return r;
+	block_signals(&signals);
 	log_setup(level_of(c.log_level),
 	    str_eq(c.log_format, STR("json")) ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT, STDERR_FILENO);
 	raise_file_limit();
 	r = engine_open(&c, false, &e);
 	if (r != EXIT_OK)
 		return r;
-	r = serve(&e, &c, a);
+	r = serve(&e, &c, &signals, a);
 	engine_close(&e);
 	return r;
 }

@@ -52,7 +52,7 @@ def test_the_table_and_its_commands():
         letter = next(r[-1] for r in rows if r[0] == "imaps")
         assert "Welcome to your mailbox" in subprocess.run(
             letter, shell=True, capture_output=True, text=True).stdout
-        assert run.ctrl_c() == 0
+        assert run.ctrl_c() == 0, run.text()
         assert "stopped" in run.text() and " stopped " in (data / "log").read_text()
         # The second start has the same accounts and passwords.
         again = Run(data)
