@@ -52,7 +52,7 @@ account_barrier(struct account *a)
 
 	if (r < 0)
 		return r;
-	/* A commit is visible a moment before its ticket is noted; the lock outwaits that moment. */
+	/* A commit is visible a moment before its ticket is noted: the lock outwaits that. */
 	lock_take(&a->lock);
 	ticket = atomic_load_explicit(&a->ticket, memory_order_relaxed);
 	lock_give(&a->lock);

@@ -13,8 +13,8 @@ struct transfer {
 	const struct actor  *actor;
 	bool                 is_move;
 	uint32_t             at;  /* where to go on, 0: all is done */
-	uint32_t             end; /* the last UID there was at the start: copies into the same mailbox
-	                             are not copied again */
+	/* The last UID at the start: copies into the same mailbox are not copied again. */
+	uint32_t             end;
 	struct copied        done;
 };
 
@@ -99,7 +99,7 @@ transfer_one(struct edit *e, const struct transfer *t, struct message *m, struct
 	return r < 0 ? r : ranges_add(&done->to, m->uid, m->uid);
 }
 
-/* Builds one commit. A copy goes on for COPY_BYTES, a move stops where others may want their turn. */
+/* Builds one commit. A copy goes on for COPY_BYTES, a move stops so that others get their turn. */
 static int
 fill_part(struct edit *e, const struct transfer *t, struct pick *p, struct copied *done,
     uint32_t *ret_next)
@@ -238,7 +238,9 @@ int
 message_copy(struct account *a, mailbox_id from, const struct ranges *uids, mailbox_id to,
     const struct actor *actor, struct copied *ret)
 {
-	struct transfer t = { .a = a, .from = from, .to = to, .uids = uids, .actor = actor, .at = 1 };
+	struct transfer t = {
+		.a = a, .from = from, .to = to, .uids = uids, .actor = actor, .at = 1
+	};
 	int             r = 0;
 
 	while (r == 0 && t.at != 0)

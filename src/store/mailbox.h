@@ -2,8 +2,8 @@
  * store/mailbox.h: the mailboxes of an account.
  *
  * Names    UTF-8, levels separated by '/', no empty level, no control bytes, at most
- *          MAILBOX_NAME_MAX bytes and MAILBOX_DEPTH_MAX levels. "INBOX" in any case is the inbox, also
- *          as the first level ("inbox/x" is "INBOX/x"). Else names are compared byte by byte.
+ *          MAILBOX_NAME_MAX bytes and MAILBOX_DEPTH_MAX levels. "INBOX" in any case is the inbox,
+ *          also as the first level ("inbox/x" is "INBOX/x"). Else names are compared byte by byte.
  * Errors   E_NO_MAILBOX, E_EXISTS, E_CANNOT (bad name, INBOX deletion), E_HAS_CHILDREN, E_LIMIT,
  *          and those of the storage.
  * Source   RFC 9051 s6.3, RFC 3501 s6.3, RFC 6154 (special use)
@@ -60,7 +60,8 @@ int mailbox_subscribe(struct account *, struct str name, bool on, const struct a
 int mailbox_status(struct account *, mailbox_id, struct mailbox_status *ret);
 
 /* Opens a view: the UIDs and the state at one moment. *uids is the caller's (ranges_done).
- * read_write claims the recent messages for this session: UIDs >= *ret_recent_from are recent in it. */
+ * read_write claims the recent messages for this session: in it, UIDs >= *ret_recent_from are
+ * recent. */
 int mailbox_view(struct account *, mailbox_id, bool read_write, struct mailbox_status *ret,
     struct ranges *ret_uids, uint32_t *ret_recent_from, uint64_t *ret_modseq);
 

@@ -40,9 +40,9 @@ struct message {
 	email_id          email;
 	uint64_t          thread;
 	struct kv_blob_id blob;
-	uint64_t          size;        /* RFC822.SIZE */
+	uint64_t          size;        /* of the whole message */
 	uint64_t          header_n;    /* bytes of the header section; the body begins there */
-	uint32_t          blob_header_n; /* bytes kept as the blob's header: message_read alone cares */
+	uint32_t          blob_header_n; /* kept as the blob's header: for message_read alone */
 };
 
 /* What was found out at delivery; slices point into the iterator or the buf that was given. */
@@ -55,7 +55,8 @@ struct message_facts {
 
 /* --- reading --- */
 
-int message_get(struct account *, mailbox_id, uint32_t uid, struct message *ret); /* E_MESSAGE_GONE */
+/* E_MESSAGE_GONE when it is not there, both. */
+int message_get(struct account *, mailbox_id, uint32_t uid, struct message *ret);
 int message_get_facts(struct account *, mailbox_id, uint32_t uid, struct buf *hold,
     struct message_facts *ret);
 
@@ -132,8 +133,8 @@ int message_move(struct account *, mailbox_id from, const struct ranges *uids, u
 
 /* Expunges those of the set (NULL: all) that have \Deleted, or all of it with `any`. They stay
  * restorable. *removed may be NULL. */
-int message_expunge(struct account *, mailbox_id, const struct ranges *uids, bool any, uint32_t from,
-    const struct actor *, struct ranges *removed, uint32_t *ret_next);
+int message_expunge(struct account *, mailbox_id, const struct ranges *uids, bool any,
+    uint32_t from, const struct actor *, struct ranges *removed, uint32_t *ret_next);
 
 /* --- what was expunged --- */
 
@@ -145,7 +146,8 @@ struct expunged {
 	struct str          peer, login; /* valid during the call */
 };
 int expunged_scan(struct account *, int (*fn)(void *arg, const struct expunged *), void *arg);
-/* Puts it back with its email id, flags and date, under a new UID. E_NOT_FOUND, E_OVER_QUOTA. */
+/* Puts it back with its email id, date and flags (but \Deleted), under a new UID. E_NOT_FOUND,
+ * E_OVER_QUOTA. */
 int expunged_restore(struct account *, email_id, mailbox_id to, const struct actor *,
     struct appended *ret);
 

@@ -2,7 +2,7 @@
  * store/pick.h: the messages of a set of UIDs, ascending, under the account's lock. Internal to
  * store/. Runs of UIDs are read by a scan, single ones by a get.
  *
- *   OWN_PICK struct pick p = { .a = a, .box = box, .in = INDEX_ALL(box), .uids = uids, .at = from };
+ *   OWN_PICK struct pick p = { .a = a, .box = box, .in = INDEX_ALL(box), .uids = uids };
  *   while ((r = pick_next(&p, &m)) > 0) ...
  *   next = pick_rest(&p);
  *

@@ -22,8 +22,8 @@ enum {
 	EXPUNGED_KEEP_DAYS = 30,
 	ACCOUNTS_MAX = 10000,
 	MAILBOXES_MAX = 10000,
-	/* After a reopening the first commit skips so many versions: a commit that an account of the
-	 * time before was about to make can no longer match. */
+	/* After a reopening the first commit skips so many versions: a commit that an account of
+	 * the time before was about to make can no longer match. */
 	MODSEQ_GAP = 1 << 20
 };
 
@@ -61,7 +61,7 @@ struct account {
 	size_t                n_boxes, cap_boxes;
 	struct map            by_name; /* those that are not dying */
 	struct map            subscriptions;
-	struct str           *keywords; /* KEYWORD_MAX of them once there is one; only ever added to */
+	struct str           *keywords; /* room for KEYWORD_MAX; names are only added */
 	atomic_uint           n_keywords;
 	_Atomic uint64_t      modseq;
 	uint64_t              gap;    /* versions that the next commit skips */

@@ -83,7 +83,8 @@ int        account_barrier(struct account *);
  * must end (see kv.h, Failure). account_barrier checks it too (E_CONFLICT). */
 void       account_quota(struct account *, struct quota *ret, struct quota_usage *ret_usage);
 int        account_quota_set(struct account *, const struct quota *, const struct actor *);
-/* May `size` more bytes come? E_OVER_QUOTA: bigger than the whole quota; E_OVER_QUOTA_TEMP: full now. */
+/* May `size` more bytes come? E_OVER_QUOTA: bigger than the whole quota; E_OVER_QUOTA_TEMP: full
+ * now. */
 int        account_quota_check(struct account *, uint64_t size);
 
 /* --- watching --- */
@@ -116,7 +117,7 @@ struct change {
 /* Calls fn for each change with modseq > since, oldest first, until it returns nonzero (which is
  * returned) or the log ends (0). mailbox 0: of all. fn does not call the store. The `upto` that was
  * covered comes back in *ret_modseq. E_NOT_FOUND when the log no longer reaches back to `since`. */
-int change_scan(struct account *, uint64_t since, mailbox_id, int (*fn)(void *arg, const struct change *),
-    void *arg, uint64_t *ret_modseq);
+int change_scan(struct account *, uint64_t since, mailbox_id,
+    int (*fn)(void *arg, const struct change *), void *arg, uint64_t *ret_modseq);
 
 #endif

@@ -192,15 +192,17 @@ compare_tally(struct audit *au, const struct tally *t)
 	const struct mailbox_record *is = &t->rec, *should = &t->sum;
 
 #define SAME(field)                                                                              \
-	FAULT_IF(au, is->field != should->field, "mailbox %u: " #field " is %llu, should be %llu",   \
-	    t->id, (ull)is->field, (ull)should->field)
+	FAULT_IF(au, is->field != should->field,                                                 \
+	    "mailbox %u: " #field " is %llu, should be %llu", t->id, (ull)is->field,             \
+	    (ull)should->field)
 	SAME(messages);
 	SAME(unseen);
 	SAME(deleted);
 	SAME(recent);
 	SAME(size);
 #undef SAME
-	FAULT_IF(au, is->no_select && should->messages != 0, "mailbox %u: level with messages", t->id);
+	FAULT_IF(au, is->no_select && should->messages != 0,
+	    "mailbox %u: a level with messages", t->id);
 }
 
 /* --- messages --- */
@@ -286,7 +288,8 @@ tally_message(struct audit *au, struct tally *t, const struct message *m)
 {
 	unsigned state = flags_state(&m->flags);
 
-	FAULT_IF(au, m->uid >= t->rec.uidnext, "mailbox %u: UID %u is above UIDNEXT", t->id, m->uid);
+	FAULT_IF(au, m->uid >= t->rec.uidnext,
+	    "mailbox %u: UID %u is not below UIDNEXT", t->id, m->uid);
 	FAULT_IF(au, m->modseq > t->rec.highest_modseq, "mailbox %u: UID %u has a later modseq",
 	    t->id, m->uid);
 	t->sum.messages++;
@@ -419,7 +422,8 @@ check_thread(struct audit *au, struct str key, struct str value)
 		r = thread_record_unpack(value, &rec);
 	if (r < 0)
 		return row_error(au, r, "thread", 0);
-	FAULT_IF(au, rec.thread >= au->rec.next_email, "thread %llu: not drawn yet", (ull)rec.thread);
+	FAULT_IF(au, rec.thread >= au->rec.next_email,
+	    "thread %llu: not drawn yet", (ull)rec.thread);
 	r = get(au, key_place(rec.email));
 	FAULT_IF(au, r == E_NOT_FOUND, "thread %llu: its email %llu is gone", (ull)rec.thread,
 	    (ull)rec.email);

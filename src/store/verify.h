@@ -1,7 +1,7 @@
 /*
- * store/verify.h: does what is kept of the accounts agree with itself? Counters, UIDs, quota, places,
- * threads, references of blobs are worked out anew from the messages; each difference is reported.
- * It changes nothing.
+ * store/verify.h: does what is kept of the accounts agree with itself? Counters, UIDs, quota,
+ * places, threads, references of blobs are worked out anew from the messages; each difference is
+ * reported. It changes nothing.
  *
  * Checked  every value can be read; counters of mailboxes and quota; UIDs below UIDNEXT, modseqs
  *          not above those of mailbox and account; names and their parents; place and message

@@ -19,7 +19,9 @@ assert_str_(struct str s, const char *want, const char *file, int line)
 static int
 open_engine(struct env *e, struct kv **ret)
 {
-	const struct kv_rocks_options options = { .cache_bytes = 8 << 20, .memtable_bytes = 4 << 20 };
+	const struct kv_rocks_options options = {
+		.cache_bytes = 8 << 20, .memtable_bytes = 4 << 20
+	};
 	OWN_BUF struct buf            detail = BUF_INIT(4096);
 
 	if (e->dir[0] == '\0')
@@ -254,8 +256,8 @@ list_of(const struct ranges *set)
 	for (size_t i = 0; i < set->n && n + 32 < sizeof(text[0]); i++) {
 		const struct range *r = &set->r[i];
 
-		n += (size_t)snprintf(to + n, sizeof(text[0]) - n, r->lo == r->hi ? "%s%u" : "%s%u:%u",
-		    i != 0 ? "," : "", r->lo, r->hi);
+		n += (size_t)snprintf(to + n, sizeof(text[0]) - n,
+		    r->lo == r->hi ? "%s%u" : "%s%u:%u", i != 0 ? "," : "", r->lo, r->hi);
 	}
 	return to;
 }
@@ -292,4 +294,32 @@ expunge_all(struct env *e, mailbox_id id, const char *uids)
 	while (at != 0)
 		assert_ok(message_expunge(e->a, id, uids != NULL ? &set : NULL, uids != NULL, at,
 		    &ACTOR, NULL, &at));
+}
+
+char *
+noise(size_t n, unsigned seed)
+{
+	char *p = malloc(n);
+
+	assert_non_null(p);
+	for (size_t i = 0; i < n; i++) {
+		seed = seed * 1664525 + 1013904223;
+		p[i] = (char)(seed >> 24);
+	}
+	return p;
+}
+
+void
+copy_from_inbox(struct env *e, const char *uids, mailbox_id to, const char *want_from,
+    const char *want_to)
+{
+	OWN_RANGES struct ranges set = uids_of(uids);
+	struct copied            copied = { 0 };
+
+	assert_ok(message_copy(e->a, e->inbox, &set, to, &ACTOR, &copied));
+	assert_string_equal(list_of(&copied.from), want_from);
+	assert_string_equal(list_of(&copied.to), want_to);
+	assert_int_equal(copied.uidvalidity, status(e, to).uidvalidity);
+	ranges_done(&copied.from);
+	ranges_done(&copied.to);
 }

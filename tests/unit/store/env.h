@@ -48,7 +48,8 @@ extern const struct actor ACTOR;
 void assert_str_(struct str s, const char *want, const char *file, int line);
 
 struct ingest *take_in(struct store *, struct str bytes);
-int            try_append(struct env *, mailbox_id, struct str bytes, struct flags, struct appended *);
+int             try_append(struct env *, mailbox_id, struct str bytes, struct flags,
+                struct appended *ret);
 struct appended put(struct env *, mailbox_id, const char *text); /* INBOX for 0 */
 struct appended put_flags(struct env *, mailbox_id, const char *text, unsigned system);
 mailbox_id      box(struct env *, const char *name); /* finds or creates */
@@ -58,7 +59,12 @@ struct ranges   uids_of(const char *list); /* "1:3,7" */
 /* The UIDs of a mailbox as a list. */
 const char     *list_of(const struct ranges *);
 const char     *uids_in(struct env *, mailbox_id);
-void            set_flags(struct env *, mailbox_id, const char *uids, enum flag_op, unsigned system);
-void            expunge_all(struct env *, mailbox_id, const char *uids); /* NULL: the deleted ones */
+void            set_flags(struct env *, mailbox_id, const char *uids, enum flag_op,
+                unsigned system);
+void            expunge_all(struct env *, mailbox_id, const char *uids); /* NULL: deleted ones */
+/* Copies and compares what became what. */
+void            copy_from_inbox(struct env *, const char *uids, mailbox_id to,
+                const char *want_from, const char *want_to);
+char           *noise(size_t n, unsigned seed); /* to be freed */
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * A course of all operations in which the nth operation of the engine, or the nth allocation, fails.
- * After each fault the store agrees with itself, nothing that was durable is missing, and the course
- * can be gone through again.
+ * A course of all operations in which the nth operation of the engine, or the nth allocation,
+ * fails. After each fault the store agrees with itself, nothing that was durable is missing, and
+ * the course can be gone through again.
  */
 #include "env.h"
 
@@ -380,7 +380,7 @@ each_kv_operation(void **state, int err, bool sticky)
 }
 
 static void
-test_each_kv_operation_fails_once(void **state)
+test_each_operation_fails_once(void **state)
 {
 	each_kv_operation(state, E_NOMEM, false);
 }
@@ -446,7 +446,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_each_kv_operation_fails_once, env_mem, env_done),
+		cmocka_unit_test_setup_teardown(test_each_operation_fails_once, env_mem, env_done),
 		cmocka_unit_test_setup_teardown(test_the_disk_fails, env_mem, env_done),
 		cmocka_unit_test_setup_teardown(test_the_disk_fails_for_good, env_mem, env_done),
 		cmocka_unit_test_setup_teardown(test_each_allocation_fails_once, env_mem, env_done),

@@ -18,9 +18,10 @@ listing(struct env *e)
 	assert_ok(mailbox_list(e->a, &arena, &info, &n));
 	text[0] = '\0';
 	for (size_t i = 0; i < n; i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%.*s%s%s%s%s", i != 0 ? " " : "",
-		    STR_ARG(info[i].name), info[i].subscribed ? "+" : "", info[i].no_select ? "!" : "",
-		    info[i].has_children ? ">" : "", info[i].id == 0 ? "?" : "");
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%.*s%s%s%s%s",
+		    i != 0 ? " " : "", STR_ARG(info[i].name), info[i].subscribed ? "+" : "",
+		    info[i].no_select ? "!" : "", info[i].has_children ? ">" : "",
+		    info[i].id == 0 ? "?" : "");
 	return text;
 }
 

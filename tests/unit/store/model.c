@@ -106,10 +106,10 @@ pick_uids(struct model *md, const struct model_box *b)
 static void
 body_text(unsigned body, char text[200])
 {
-	snprintf(text, 200, "Message-ID: <%u@model>\r\nSubject: %u\r\n\r\n%.*s", body, body,
-	    (int)(body % 100),
-	    "----------------------------------------------------------------------------------------"
-	    "------------");
+	int n = snprintf(text, 200, "Message-ID: <%u@model>\r\nSubject: %u\r\n\r\n", body, body);
+
+	memset(text + n, '-', body % 100);
+	text[(unsigned)n + body % 100] = '\0';
 }
 
 static struct model_message *
@@ -242,7 +242,8 @@ do_expunge(struct model *md)
 {
 	struct model_box        *b = pick_box(md);
 	OWN_RANGES struct ranges set = pick_uids(md, b), removed = { 0 }, want = { 0 };
-	bool                     all = pick_number(md, 3) == 0, any = !all && pick_number(md, 2) == 0;
+	bool                     all = pick_number(md, 3) == 0;
+	bool                     any = !all && pick_number(md, 2) == 0;
 	uint32_t                 at = 0;
 
 	if (md->n_gone + b->n > ARRAY_LEN(md->gone))
@@ -685,7 +686,9 @@ number_from_environment(const char *name, uint64_t otherwise)
 static void
 run_course(struct env *e, uint64_t seed, uint64_t steps)
 {
-	static const char *const FIRST[] = { "INBOX", "Drafts", "Sent", "Archive", "Junk", "Trash" };
+	static const char *const FIRST[] = {
+		"INBOX", "Drafts", "Sent", "Archive", "Junk", "Trash"
+	};
 	struct model            *md = calloc(1, sizeof(*md));
 
 	assert_non_null(md);

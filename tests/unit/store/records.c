@@ -1,4 +1,4 @@
-/* Tests of store/keys.h and store/records.h: what is packed comes back, and nothing else is taken. */
+/* Tests of store/keys.h and store/records.h: what is packed comes back, and nothing else. */
 #include "env.h"
 
 #include "base/pack.h"
@@ -88,8 +88,8 @@ test_message_record(void **state)
 static void
 test_account_and_mailbox_records(void **state)
 {
-	const struct account_record A = { ACCOUNT_LIVE, 7, 1ull << 40, 1700000000, { 1 << 30, 1000 },
-		{ 5, 2 }, 99, 3 };
+	const struct account_record A = { ACCOUNT_LIVE, 7, 1ull << 40, 1700000000,
+		{ 1 << 30, 1000 }, { 5, 2 }, 99, 3 };
 	const struct mailbox_record B = { .no_select = true, .special_use = USE_IMPORTANT,
 		.uidvalidity = UINT32_MAX, .uidnext = 10, .messages = 4, .unseen = 3, .deleted = 2,
 		.recent = 1, .recent_from = 9, .size = 1ull << 50, .highest_modseq = 1ull << 60,
@@ -125,9 +125,11 @@ test_other_records(void **state)
 {
 	const struct facts_record    F = { true, { "0123456789abcde" },
 		   { STR("(env)"), STR("(body)"), STR("(structure)"), STR("\0\1") } };
-	const struct place_record    P = { .mailbox = 3, .uid = 4 }, Q = { true, 0, 0, 1700000000000 };
+	const struct place_record    P = { .mailbox = 3, .uid = 4 };
+	const struct place_record    Q = { true, 0, 0, 1700000000000 };
 	const struct thread_record   T = { 5, 6 };
-	const struct expunged_record X = { 3, 4, ACTOR_POP3, STR("::1"), STR("me"), STR("m"), STR("f") };
+	const struct expunged_record X = { 3, 4, ACTOR_POP3, STR("::1"), STR("me"), STR("m"),
+		   STR("f") };
 	OWN_BUF struct buf           b = BUF_INIT(2000);
 	struct facts_record          f;
 	struct place_record          p;
@@ -164,9 +166,12 @@ test_other_records(void **state)
 static void
 test_log_record(void **state)
 {
-	const struct change ITEMS[] = { { 0, CHANGE_APPEND, 3, 5, 900 }, { 0, CHANGE_MAILBOX, 9, 0, 0 } };
+	const struct change ITEMS[] = {
+		{ 0, CHANGE_APPEND, 3, 5, 900 }, { 0, CHANGE_MAILBOX, 9, 0, 0 }
+	};
 	OWN_BUF struct buf  items = BUF_INIT(200), b = BUF_INIT(200);
-	struct log_record   rec = { 1700000000000, ACTOR_LMTP, 12, STR("peer"), STR("login"), { 0 } };
+	struct log_record   rec = { 1700000000000, ACTOR_LMTP, 12, STR("peer"), STR("login"),
+		  STR_NONE };
 	struct log_record   got;
 	struct change       c;
 
@@ -240,7 +245,8 @@ test_index_delta(void **state)
 	index_apply(&index, &delta);
 	index_delta_done(&delta);
 	for (uint32_t uid = 2; uid <= 100; uid += 2)
-		assert_ok(index_delta_put(&delta, uid, IS_THERE | IS_UNSEEN, IS_THERE | IS_DELETED));
+		assert_ok(index_delta_put(
+		    &delta, uid, IS_THERE | IS_UNSEEN, IS_THERE | IS_DELETED));
 	index_apply(&index, &delta);
 	index_delta_done(&delta);
 	assert_int_equal(index.set[0].n, 1);
