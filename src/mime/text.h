@@ -2,7 +2,8 @@
  * mime/text.h: the text of a part as UTF-8, for search, previews and the web page.
  *
  * A streaming decoder: transfer encoding, then charset (iconv), bytes that do not decode become
- * U+FFFD. Bounded memory, linear time.
+ * U+FFFD. Bounded memory, linear time. Up to 1 KiB of text may come later than its bytes: call
+ * text_decoder_end for the rest. Errors: E_NOMEM, and what latches in `to`.
  */
 #ifndef MIME_TEXT_H
 #define MIME_TEXT_H
