@@ -75,8 +75,8 @@ open_inbox(struct rig *r, mailbox_id *ret)
 	return a;
 }
 
-void
-put_message(struct rig *r, struct str text)
+kv_ticket
+put_message_unsynced(struct rig *r, struct str text)
 {
 	const struct append_options options = { 0 };
 	const struct actor          actor = { .protocol = ACTOR_LMTP };
@@ -89,7 +89,13 @@ put_message(struct rig *r, struct str text)
 	assert_int_equal(ingest_write(in, text), 0);
 	assert_int_equal(ingest_end(in), 0);
 	assert_int_equal(message_append(a, inbox, in, &options, &actor, &done), 0);
-	assert_int_equal(store_wait(r->server.store, done.ticket), 0);
+	return done.ticket;
+}
+
+void
+put_message(struct rig *r, struct str text)
+{
+	assert_int_equal(store_wait(r->server.store, put_message_unsynced(r, text)), 0);
 }
 
 static void

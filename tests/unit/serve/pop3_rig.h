@@ -28,7 +28,8 @@ int rig_down(void **state);
 
 /* --- what is in ann's INBOX --- */
 
-void     put_message(struct rig *, struct str text);
+void      put_message(struct rig *, struct str text);
+kv_ticket put_message_unsynced(struct rig *, struct str text);
 uint32_t count_messages(struct rig *);
 uint32_t count_expunged(struct rig *);
 uint32_t count_seen(struct rig *);
