@@ -187,7 +187,8 @@ void conn_wake_after(struct conn *, int64_t ms);
 void conn_at_boundary(struct conn *, bool);
 
 /* From any thread, as long as the session is known to be open (the caller holds the watch lock, or
- * the session is parked for this very job). Never lost: a running session is run again. */
+ * the session is parked for this very job). Never lost: a running session is run again, and a wake
+ * that comes before STEP_WAIT is kept. */
 void conn_poke(struct conn *);
 void conn_wake(struct conn *);
 

@@ -391,47 +391,59 @@ due_time(struct conn *c)
 	return due != 0 ? due : INT64_MAX;
 }
 
-/* 1: it sleeps. 0: go on. Negative: it must end. */
-static int
-try_sleep(struct conn *c)
+static enum next
+out_of_memory(struct conn *c)
 {
+	conn_forget_input(c);
+	return abandon(c, "no memory");
+}
+
+/* NEXT_SLEEP: it sleeps, and is no longer ours. */
+static enum next
+go_to_sleep(struct conn *c)
+{
+	int r = conn_settle(c);
+
+	if (r == 0)
+		r = conn_sleep(c, PHASES[c->phase].wakes, due_time(c));
+	if (r < 0)
+		return out_of_memory(c);
+	return r > 0 ? NEXT_SLEEP : NEXT_TURN;
+}
+
+/* Behind the others, with what it has said so far sent first. */
+static enum next
+give_way(struct conn *c)
+{
+	if (c->phase == PHASE_RUN && c->out.buf.n != 0)
+		c->phase = PHASE_FLUSH;
 	if (conn_settle(c) < 0)
-		return E_NOMEM;
-	return conn_sleep(c, PHASES[c->phase].wakes, due_time(c));
+		return out_of_memory(c);
+	conn_requeue(c);
+	return NEXT_SLEEP;
 }
 
 void
 conn_work(struct worker *w, struct conn *c)
 {
 	unsigned  posted = conn_posted(c);
-	enum next next;
+	enum next next = NEXT_TURN;
 
 	c->worker = w;
-	for (int turns = 0;; turns++) {
-		if ((posted & POST_KILL) != 0) {
-			c->end = "stop";
-			break;
-		}
+	for (int turns = 0; next == NEXT_TURN && (posted & POST_KILL) == 0; turns++) {
 		next = PHASES[c->phase].turn(c, posted);
 		posted = 0;
-		if (next == NEXT_FREE)
-			break;
 		if (next == NEXT_SLEEP) {
-			int r = try_sleep(c);
-
-			if (r > 0)
-				return;
-			if (r < 0)
-				break;
-			posted = conn_posted(c);
-		} else if (turns >= TURNS_MAX) {
-			if (c->phase == PHASE_RUN && c->out.buf.n != 0)
-				c->phase = PHASE_FLUSH; /* it has waited long enough */
-			if (conn_settle(c) < 0)
-				break;
-			conn_requeue(c);
-			return;
+			next = go_to_sleep(c);
+			if (next == NEXT_TURN)
+				posted = conn_posted(c);
+		} else if (next == NEXT_TURN && turns >= TURNS_MAX) {
+			next = give_way(c);
 		}
 	}
+	if (next == NEXT_SLEEP)
+		return;
+	if ((posted & POST_KILL) != 0)
+		c->end = "stop";
 	conn_free(c);
 }

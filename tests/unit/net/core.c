@@ -135,6 +135,34 @@ test_eof(void **state)
 	rig_stop(&rig);
 }
 
+/* A client that keeps on talking gets the last reply and an orderly end, not a reset. */
+static void
+test_last_words(void **state)
+{
+	struct rig    rig;
+	struct client c;
+	char         *text = malloc(400001);
+	int           port;
+
+	(void)state;
+	rig_start(&rig, NULL);
+	port = rig_listen(&rig, "127.0.0.1:0", 0, NULL);
+	memset(text, 'x', 400000);
+	text[400000] = '\0';
+	memcpy(text, "QUIT\r\n", 6);
+	client_open(&c, port);
+	client_send(&c, text);
+	client_expect(&c, "hi");
+	client_expect(&c, "bye");
+	client_send(&c, text);
+	assert_int_equal(recv(c.fd, text, 1, 0), 0);
+	/* But not for ever. */
+	WAIT_FOR((clock_test_advance(3000), net_conns(rig.net) == 0));
+	client_close(&c);
+	free(text);
+	rig_stop(&rig);
+}
+
 /* A producer of 64 MB to a slow reader: the memory in use stays at the mark. */
 static void
 test_big(void **state)
@@ -500,6 +528,7 @@ main(void)
 		cmocka_unit_test(test_socketpair),
 		cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_eof),
+		cmocka_unit_test(test_last_words),
 		cmocka_unit_test(test_big),
 		cmocka_unit_test(test_input_max),
 		cmocka_unit_test(test_park),
