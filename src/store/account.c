@@ -93,6 +93,8 @@ void
 account_quota(struct account *a, struct quota *ret, struct quota_usage *ret_usage)
 {
 	ACCOUNT_SCOPE(a);
+	/* Of one that cannot be read again these are the last that were. */
+	(void)account_ready(a);
 	*ret = a->rec.quota;
 	*ret_usage = a->rec.usage;
 }
