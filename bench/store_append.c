@@ -1,6 +1,6 @@
 /*
- * Deliveries a second and processor time of one, when T threads take in a message of 4 KiB, append it
- * and wait until it is on disk; then how fast a mailbox of many messages is opened and scanned.
+ * Deliveries a second and processor time of one, when T threads take in a message of 4 KiB, append
+ * it and wait until it is on disk; then how fast a mailbox of many messages is opened and scanned.
  *
  *   bench/store-append DIR|mem [THREADS [MESSAGES [ACCOUNTS]]]
  */
@@ -29,7 +29,7 @@ static void
 make_text(struct buf *b)
 {
 	buf_str(b, STR("Received: from a.example.org (a.example.org [192.0.2.1])\r\n"
-	               "\tby mx.example.net with ESMTPS id 12345; Mon, 1 Jan 2024 00:00:00 +0000\r\n"
+	               "\tby mx.example.net with ESMTPS; Mon, 1 Jan 2024 00:00:00 +0000\r\n"
 	               "From: \"Anna Example\" <anna@example.org>\r\n"
 	               "To: Bob <bob@example.net>, Carol <carol@example.net>\r\n"
 	               "Subject: Four kibibytes of two alternatives\r\n"
@@ -41,7 +41,7 @@ make_text(struct buf *b)
 		buf_printf(b, "Line %zu of the text, which says little more than that.\r\n", b->n);
 	buf_str(b, STR("--b1\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"));
 	while (b->n < 4050)
-		buf_printf(b, "<p>Line %zu of the text, which says <b>little</b> more.</p>\r\n", b->n);
+		buf_printf(b, "<p>Line %zu of the text: <b>little</b> more.</p>\r\n", b->n);
 	buf_str(b, STR("--b1--\r\n"));
 }
 
