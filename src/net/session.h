@@ -1,6 +1,6 @@
 /*
- * net/session.h: what a protocol is to its connections: how it is run, and what it answers. The head
- * of net/net.h draws when.
+ * net/session.h: what a protocol is to its connections: how it is run, and what it answers. The
+ * head of net/net.h draws when.
  */
 #ifndef NET_SESSION_H
 #define NET_SESSION_H
