@@ -65,7 +65,7 @@ is_visible(utf8proc_int32_t c)
 	case UTF8PROC_CATEGORY_ZS:
 		return c == ' ';
 	case UTF8PROC_CATEGORY_CF:
-		return c == 0x200c || c == 0x200d; /* joiners belong to the spelling of some scripts */
+		return c == 0x200c || c == 0x200d; /* joiners: some scripts are spelt with them */
 	default:
 		return true;
 	}
@@ -189,7 +189,8 @@ is_host_name(struct str s)
 	while (s.n > 0) {
 		struct str label = str_cut(&s, '.');
 
-		if (label.n == 0 || label.n > 63 || label.p[0] == '-' || label.p[label.n - 1] == '-')
+		if (label.n == 0 || label.n > 63 || label.p[0] == '-' ||
+		    label.p[label.n - 1] == '-')
 			return false;
 		digits = true;
 		for (size_t i = 0; i < label.n; i++) {

@@ -4,11 +4,11 @@
  * Cache    a right password is remembered for AUTH_CACHE_MS as a keyed hash in memory; a change of
  *          the stored hash makes the entry useless at once.
  * Delay    failures per login name and per address grow the delay of the answer: 1, 2, 4 ... 16 s
- *          after the third; they fade with time (half in ten minutes). The same wrong password again
- *          counts once. A wrong user costs the same time as a wrong password. Addresses of IPv6 are
- *          counted by their /64; this host itself is not counted.
- * Hold     somebody who does not wait for the answer gains nothing: after AUTH_HOLD_AFTER failures of
- *          an address its next tries wait before they are checked.
+ *          after the third; they fade with time (half in ten minutes). The same wrong password
+ *          again counts once. A wrong user costs the same time as a wrong password. Addresses of
+ *          IPv6 are counted by their /64; this host itself is not counted.
+ * Hold     somebody who does not wait for the answer gains nothing: after AUTH_HOLD_AFTER failures
+ *          of an address its next tries wait before they are checked.
  * Memory   both tables are bounded; the oldest go first. At most AUTH_HASHES_MAX passwords are
  *          hashed at a time, 64 MiB each.
  * Threads  any. auth_check blocks (job thread); the others do not.

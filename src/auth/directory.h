@@ -19,11 +19,12 @@ int  directory_open(struct kv *borrowed, struct directory **ret);
 void directory_drop(struct directory *);
 OWN_DEFINE(directory)
 
-/* Checks and normalises an address (RFC 5321 s4.1.2, RFC 6531 s3.3). A bare local part is refused. */
+/* Checks and normalises an address (RFC 5321 s4.1.2, RFC 6531 s3.3). A bare local part is none. */
 int address_normalise(struct str address, struct arena *, struct str *ret);
 
 int directory_domain_add(struct directory *, struct str domain);
-int directory_domain_remove(struct directory *, struct str domain); /* E_CANNOT: accounts or aliases */
+/* E_CANNOT: there are accounts or aliases in it. */
+int directory_domain_remove(struct directory *, struct str domain);
 int directory_domain_list(struct directory *, struct arena *, struct str **ret, size_t *ret_n);
 int directory_domain_is_local(struct directory *, struct str domain, bool *ret);
 
@@ -35,7 +36,8 @@ struct directory_account {
 	int64_t    created_ms;
 };
 /* The domain must be there. Draws an id that was never used. */
-int directory_account_add(struct directory *, struct str address, struct str hash, uint64_t *ret_id);
+int directory_account_add(struct directory *, struct str address, struct str hash,
+    uint64_t *ret_id);
 int directory_account_get(struct directory *, struct str address, struct arena *,
     struct directory_account *ret);
 int directory_account_by_id(struct directory *, uint64_t id, struct arena *,
@@ -54,22 +56,30 @@ struct directory_alias {
 	struct str *targets;
 	size_t      n_targets;
 };
-int directory_alias_add(struct directory *, struct str address, const struct str *targets, size_t n);
-int directory_alias_remove(struct directory *, struct str address, const struct str *targets, size_t n);
-int directory_alias_list(struct directory *, struct arena *, struct directory_alias **ret, size_t *ret_n);
+/* Adds targets to an alias, which is made when there is none. E_EXISTS when none of them is new, or
+ * the address is an account's; E_LIMIT over RESOLVE_MAX targets; E_CANNOT when it names itself. */
+int directory_alias_add(struct directory *, struct str address, const struct str *targets,
+    size_t n);
+/* n = 0: the whole alias; it also goes with its last target. */
+int directory_alias_remove(struct directory *, struct str address, const struct str *targets,
+    size_t n);
+int directory_alias_list(struct directory *, struct arena *, struct directory_alias **ret,
+    size_t *ret_n);
 
-/* Where mail for an address goes: account, alias (expanded, each account once, cycles are cut,
- * at most RESOLVE_MAX), user+tag, catch-all, in this order. */
+/* Where mail for an address goes: account, alias (expanded, each account once, cycles are cut),
+ * user+tag, catch-all, in this order. More than RESOLVE_MAX names: E_LIMIT. */
 enum { RESOLVE_MAX = 1000 };
 struct resolved {
 	uint64_t   *accounts;
 	size_t      n_accounts;
 	struct str *remote;    /* addresses elsewhere that aliases lead to */
 	size_t      n_remote;
-	struct str  tag;       /* what stood behind '+', or empty */
+	struct str  tag;       /* what stood behind '+', or empty; for a single account that of the
+	                          alias that led there, if it has one */
 };
-/* E_NO_USER, E_RELAY (the domain is not ours), E_ACCOUNT_OFF, E_BAD_ADDRESS. <postmaster> without a
- * domain goes to postmaster of any domain, or else the first account (RFC 5321 s4.5.1). */
+/* E_NO_USER, E_RELAY (the domain is not ours), E_ACCOUNT_OFF, E_BAD_ADDRESS. <postmaster>, without
+ * a domain or in one of ours that has none, goes to postmaster of any domain, or else the first
+ * account (RFC 5321 s4.5.1). */
 int directory_resolve(struct directory *, struct str address, struct arena *, struct resolved *ret);
 
 /* May the account use this sender address: its own, with a tag, or an alias that leads to it.

@@ -9,9 +9,9 @@
  *   'R' target 00 alias           u8 1: the alias names the target
  *   'N'                           u8 1, u64: the id that the next account gets
  *
- * Shape    u8 1 is the form of the value. Integers of values are little-endian, str is var length and
- *          bytes. Domains, addresses and aliases are normalised names (auth/address.h); local is
- *          empty for a domain's catch-all. Targets keep the letter case of their local part.
+ * Shape    u8 1 is the form of the value. Integers of values are little-endian, str is var length
+ *          and bytes. Domains, addresses and aliases are normalised names (auth/address.h); local
+ *          is empty for a domain's catch-all. Targets keep the letter case of their local part.
  * Order    'A' keys of one domain lie together: in use or not is one look.
  * Limits   a key is at most 1 + 2 x ADDRESS_MAX + 1 bytes.
  */

@@ -79,7 +79,7 @@ cut_ending(struct str *name, struct str ending)
 	return true;
 }
 
-/* "{MD5}$1$..." is a crypt(3) hash, as "{MD5}" once meant; a text without a name begins with "$". */
+/* "{MD5}$1$..." is a crypt(3) hash, as "{MD5}" once meant; text without a name begins with "$". */
 static const struct scheme *
 scheme_of(struct str name, struct str text)
 {

@@ -1,11 +1,11 @@
 /*
  * auth/password.h: password hashes. Ours are Argon2id (libsodium); others come in with a site.
  *
- * Formats  "{ARGON2ID}$argon2id$...", crypt(3) as "$6$..." or "{CRYPT}$6$...", and Dovecot's schemes:
- *          {PLAIN} {CLEARTEXT} {MD5} {PLAIN-MD5} {LDAP-MD5} {SMD5} {SHA} {SHA1} {SSHA} {SHA256}
- *          {SSHA256} {SHA512} {SSHA512} {MD5-CRYPT} {SHA256-CRYPT} {SHA512-CRYPT} {BLF-CRYPT}
- *          {DES-CRYPT} {ARGON2I} {ARGON2ID}, with .HEX, .B64 and .BASE64 endings. Names are compared
- *          without case.
+ * Formats  "{ARGON2ID}$argon2id$...", crypt(3) as "$6$..." or "{CRYPT}$6$...", and the schemes of
+ *          Dovecot: {PLAIN} {CLEARTEXT} {MD5} {PLAIN-MD5} {LDAP-MD5} {SMD5} {SHA} {SHA1} {SSHA}
+ *          {SHA256} {SSHA256} {SHA512} {SSHA512} {MD5-CRYPT} {SHA256-CRYPT} {SHA512-CRYPT}
+ *          {BLF-CRYPT} {DES-CRYPT} {ARGON2I} {ARGON2ID}, with .HEX, .B64 and .BASE64 endings. Names
+ *          are compared without case.
  * Limits   passwords of PASSWORD_MAX bytes, without NUL; stored Argon2 hashes that ask for at most
  *          PASSWORD_MEMORY_MAX.
  * Cost     Argon2id 64 MiB, ~50 ms: call it on a job thread only. Comparison takes constant time.

@@ -1,5 +1,5 @@
 /*
- * auth/recent.h: two bounded tables of what happened lately: passwords that were right, and names and
+ * auth/recent.h: a bounded table of what happened lately: passwords that were right, or names and
  * addresses that failed. The least recent entry goes first.
  *
  * Time     monotonic ms, given by the caller.
@@ -32,8 +32,8 @@ int  recent_right_get(struct recent *, struct str proof, int64_t now_ms, int64_t
 
 enum { RECENT_HALF_MS = 10 * 60 * 1000 };
 
-/* `proof` tells tries apart: the same wrong password again (a device with an old one) is not counted
- * again. */
+/* `proof` tells tries apart: the same wrong password again (a device with an old one) is not
+ * counted again. */
 void     recent_fail_add(struct recent *, struct str key, uint64_t proof, int64_t now_ms);
 unsigned recent_fail_count(struct recent *, struct str key, int64_t now_ms);
 

@@ -103,8 +103,8 @@ unquoted_local(struct str name)
 	return local.n > 0 && local.p[0] == '"' ? str_of(local.p + 1, local.n - 2) : local;
 }
 
-/* Account or alias, then the same without its tags one by one, then the catch-all. *name becomes the
- * entry's. E_NOT_FOUND. */
+/* Account or alias, then the same without its tags one by one, then the catch-all. *name becomes
+ * the entry's. E_NOT_FOUND. */
 static int
 find_entry(struct walk *w, struct str *name, struct str *ret_tag, struct dir_entry *ret)
 {

@@ -58,10 +58,10 @@ pop3_parse_fn pop3_parse_top;
 /* --- a message on the wire --- */
 
 /*
- * The lines of a message in pieces of any size: a dot is put before each dot that begins a line (RFC
- * 1939 s3). A bare LF becomes CRLF: else the answer would have no lines, and what clients that end a
- * line at LF take for its end would be in the hands of whoever wrote the message. Any other byte
- * goes as it is. The result does not depend on where pieces end.
+ * The lines of a message in pieces of any size: a dot is put before each dot that begins a line
+ * (RFC 1939 s3). A bare LF becomes CRLF: else the answer would have no lines, and what clients that
+ * end a line at LF take for its end would be in the hands of whoever wrote the message. Any other
+ * byte goes as it is. The result does not depend on where pieces end.
  */
 struct pop3_stuff { /* all zero: before the first byte */
 	bool in_line;

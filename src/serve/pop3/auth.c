@@ -138,7 +138,8 @@ pop3_open_more(struct pop3_session *s)
 	s->n_errors = 0;
 	conn_deadline(s->conn, 0);
 	conn_timeout(s->conn, s->server->limits.pop3_idle_ms);
-	pop3_ok(s, "%u messages (%llu octets)", s->box.n_left, (unsigned long long)s->box.size_left);
+	pop3_ok(s, "%u messages (%llu octets)", s->box.n_left,
+	    (unsigned long long)s->box.size_left);
 	pop3_set_state(s, POP3_TRANSACTION);
 	return STEP_DONE;
 }

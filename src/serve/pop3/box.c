@@ -134,7 +134,7 @@ plan(struct pop3_box *b)
 int
 pop3_box_update(struct pop3_box *b, const struct actor *actor, bool *ret_done)
 {
-	static const struct flag_change seen = { .op = FLAGS_ADD, .flags = { .system = FLAG_SEEN } };
+	static const struct flag_change seen = { FLAGS_ADD, .flags = { .system = FLAG_SEEN } };
 	int                             r = b->begun ? 0 : plan(b);
 
 	if (r == 0 && b->gone_at != 0)

@@ -1,8 +1,8 @@
 /*
- * serve/pop3/box.h: INBOX as one POP3 session sees it: the messages of one moment, which of them are
- * marked as deleted, and which were fetched.
+ * serve/pop3/box.h: INBOX as one POP3 session sees it: the messages of one moment, which of them
+ * are marked as deleted, and which were fetched.
  *
- * Shape    message number i is e[i - 1]; ascending by UID. Numbers stay as they are for the session.
+ * Shape    message number i is e[i - 1]; ascending by UID. Numbers stay as they are.
  * Lock     none: other sessions go on. What they expunge meanwhile is E_MESSAGE_GONE here.
  * Memory   24 bytes a message; at most POP3_MESSAGES_MAX, the oldest ones.
  * Work     loading and updating go in parts of bounded size.
@@ -51,8 +51,8 @@ int  pop3_box_find(struct pop3_box *, uint32_t number, struct pop3_entry **ret);
 void pop3_box_delete(struct pop3_box *, struct pop3_entry *);
 void pop3_box_reset(struct pop3_box *);
 
-/* Expunges what is marked (restorable, as everywhere), then sets \Seen on the rest that was fetched;
- * a part at each call. Both are visible at once, and durable after account_barrier. */
+/* Expunges what is marked (restorable, as everywhere), then sets \Seen on the rest that was
+ * fetched; a part at each call. Both are visible at once, and durable after account_barrier. */
 int  pop3_box_update(struct pop3_box *, const struct actor *, bool *ret_done);
 
 #endif

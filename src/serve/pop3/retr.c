@@ -1,16 +1,16 @@
 /*
  * RETR and TOP. RFC 1939 s5, s7
  *
- * The message is read in pieces and put onto the wire as the client takes them. When it cannot be read
- * to its end, the connection is closed without the final dot: the client must not take a part for
- * the whole.
+ * The message is read in pieces and put onto the wire as the client takes them. When it cannot be
+ * read to its end, the connection is closed without the final dot: the client must not take a part
+ * for the whole.
  */
 #include "base/error.h"
 #include "base/log.h"
 #include "serve/pop3/session.h"
 
-/* How much to read next: a small message at once; of a large one the header, then pieces that lie as
- * the body is stored. 0: all was read. */
+/* How much to read next: a small message at once; of a large one the header, then pieces that lie
+ * as the body is stored. 0: all was read. */
 static size_t
 next_piece(const struct pop3_sending *x)
 {

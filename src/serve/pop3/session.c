@@ -23,8 +23,8 @@
  * OPENING        the list of messages is read, part by part. box is open from here on.
  * TRANSACTION    box is complete. Nothing is changed in the account.
  * IN_LIST, IN_MESSAGE   an answer is on its way out; listing or sending says how far it is.
- * UPDATE         only QUIT leads here, and nothing but the end leads out: messages marked as deleted
- *                are removed, part by part. A connection that ends otherwise removes nothing.
+ * UPDATE         only QUIT leads here, and only the end leads out: messages marked as deleted are
+ *                removed, part by part. A connection that ends otherwise removes nothing.
  */
 #include "serve/pop3/pop3.h"
 

@@ -67,7 +67,8 @@ void      pop3_set_state(struct pop3_session *, enum pop3_state);
 struct actor pop3_actor(const struct pop3_session *);
 
 /* reply.c */
-void      pop3_ok(struct pop3_session *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void      pop3_ok(struct pop3_session *, const char *fmt, ...)
+          __attribute__((format(printf, 2, 3)));
 /* The error's own reply, or with other words. */
 void      pop3_err(struct pop3_session *, int err);
 void      pop3_err_text(struct pop3_session *, int err, const char *text);

@@ -107,8 +107,8 @@ put_sasl(struct buf *out)
 	buf_str(out, STR("\r\n"));
 }
 
-/* RFC 2449 s5: what is told before the login is told after it, too; STLS is not, as RFC 2595 s4 names
- * the command only where it is allowed. RFC 5034 s4: no password mechanism where none may be used. */
+/* RFC 2449 s5: what is told before the login is told after it, too; STLS is not, as RFC 2595 s4
+ * names it only where it is allowed. RFC 5034 s4: no password mechanism where none may be used. */
 static enum step
 run_capa(struct pop3_session *s, const union pop3_args *a)
 {
@@ -186,6 +186,7 @@ run_rset(struct pop3_session *s, const union pop3_args *a)
 {
 	(void)a;
 	pop3_box_reset(&s->box);
-	pop3_ok(s, "%u messages (%llu octets)", s->box.n_left, (unsigned long long)s->box.size_left);
+	pop3_ok(s, "%u messages (%llu octets)", s->box.n_left,
+	    (unsigned long long)s->box.size_left);
 	return STEP_DONE;
 }

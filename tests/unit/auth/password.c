@@ -60,17 +60,20 @@ static const char *const HASHES[] = {
 };
 
 static const char *const NO_HASHES[] = {
-	"", "{", "{}", "{}x", "{PLAIN}", "{NOSUCH}x", "x", "secret", "{PLAIN", "{.HEX}00", "{PLAIN.HEX}6",
-	"{PLAIN.HEX}zz", "{PLAIN.HEX}610062", "{SHA}", "{SHA}tBzy0tZfIp9RUlij/ekAPFVel7==",
+	"", "{", "{}", "{}x", "{PLAIN}", "{NOSUCH}x", "x", "secret", "{PLAIN", "{.HEX}00",
+	"{PLAIN.HEX}6", "{PLAIN.HEX}zz", "{PLAIN.HEX}610062",
+	"{SHA}", "{SHA}tBzy0tZfIp9RUlij/ekAPFVel7==",
 	"{SHA}tBzy0tZfIp9RUlij/ekAPFVel74", "{SSHA}tBzy0tZfIp9RUlij/ekAPFVel74=", "{CRYPT}",
 	"{CRYPT}*", "*0", "!", "{CRYPT}$6$saltysalt", "$6$saltysalt$short", "$9$a$b", "{CRYPT}a",
 	"{SHA512-CRYPT}$5$rounds=1000$qwertyuiop$gop/lvEEo.lqCZoXBmJNgpTVqRxjY4FV4gXrv.EAuT2",
 	"{ARGON2ID}", "$argon2id$v=19$m=4096,t=2,p=1$c29tZXNhbHQxMg",
-	"{ARGON2ID}$argon2i$v=19$m=4096,t=2,p=1$c29tZXNhbHQxMg$tGNBQOfTfuQJBWUG1vwSua2mAXHOBbcl5f1Te"
-	"pOhJ9A",
+	"{ARGON2ID}$argon2i$v=19$m=4096,t=2,p=1$c29tZXNhbHQxMg$tGNBQOfTfuQJBWUG1vwSua2mAXHOBbcl5f1"
+	"TepOhJ9A",
 	/* two tebibytes, and passes without end */
-	"$argon2id$v=19$m=2147483648,t=2,p=1$c29tZXNhbHQxMg$95THYlUbffmFZyQqrVhOSR0X5sGkN5dQO4oR0fV3Nlo",
-	"$argon2id$v=19$m=4096,t=4000000,p=1$c29tZXNhbHQxMg$95THYlUbffmFZyQqrVhOSR0X5sGkN5dQO4oR0fV3Nlo",
+	"$argon2id$v=19$m=2147483648,t=2,p=1$c29tZXNhbHQxMg$95THYlUbffmFZyQqrVhOSR0X5sGkN5dQO4oR0"
+	"fV3Nlo",
+	"$argon2id$v=19$m=4096,t=4000000,p=1$c29tZXNhbHQxMg$95THYlUbffmFZyQqrVhOSR0X5sGkN5dQO4oR0"
+	"fV3Nlo",
 };
 
 static void
@@ -102,7 +105,8 @@ test_wrong_passwords_never_match(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(HASHES); i++) {
 		assert_int_equal(password_check(STR_NONE, str_c(HASHES[i])), E_AUTH_FAILED);
 		assert_int_equal(password_check(str_c(HASHES[i]), str_c(HASHES[i])), E_AUTH_FAILED);
-		assert_int_equal(password_check(STR(PASSWORD "\0"), str_c(HASHES[i])), E_AUTH_FAILED);
+		assert_int_equal(password_check(STR(PASSWORD "\0"), str_c(HASHES[i])),
+		    E_AUTH_FAILED);
 		for (size_t k = 0; k < right.n; k++) {
 			memcpy(wrong, right.p, right.n);
 			wrong[k] ^= (char)(1 << randombytes_uniform(7));
@@ -121,7 +125,7 @@ test_wrong_passwords_never_match(void **state)
 	}
 }
 
-/* A stored hash with any byte changed or cut off matches nothing (or says the same in other words). */
+/* A stored hash with any byte changed or cut off matches nothing. */
 static void
 test_damaged_hashes(void **state)
 {

@@ -171,7 +171,8 @@ static void
 test_stuffing_is_undone(void **state)
 {
 	static const char *const parts[] = { ".", "..", "\r\n", "a", "\r\n.\r\n", "x\ry", ".\r\n" };
-	OWN_BUF struct buf       in = BUF_INIT(65536), wire = BUF_INIT(65536), back = BUF_INIT(65536);
+	OWN_BUF struct buf       in = BUF_INIT(65536), wire = BUF_INIT(65536);
+	OWN_BUF struct buf       back = BUF_INIT(65536);
 	unsigned                 seed = 1;
 
 	(void)state;

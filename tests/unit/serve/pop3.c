@@ -115,7 +115,7 @@ test_no_password_without_tls(void **state)
 	static const unsigned char proxy[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"
 					     "\xc0\0\2\1\xc0\0\2\2\x30\x39\0\x6e";
 	struct rig           *r = *state;
-	struct sockaddr_in    to = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in    to = { AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	struct listen_options o = { .name = "pop3", .address = STR("127.0.0.1:0"),
 		.flags = LISTEN_PROXY, .type = &POP3_SESSION, .server = &r->server };
 	struct client        *c;
@@ -128,8 +128,8 @@ test_no_password_without_tls(void **state)
 	client_send(c, str_of((const char *)proxy, sizeof(proxy) - 1));
 	expect(c, "+OK");
 	say(c, "CAPA", "+OK");
-	expect_body(c, "TOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nEXPIRE NEVER\r\n"
-		       "IMPLEMENTATION Postrider\r\n");
+	expect_body(c, "TOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
+		       "EXPIRE NEVER\r\nIMPLEMENTATION Postrider\r\n");
 	say(c, "USER ann@example.com", "-ERR [AUTH] login needs TLS here");
 	say(c, "PASS secret", "-ERR [AUTH] login needs TLS here");
 	say(c, "AUTH", "-ERR [AUTH] login needs TLS here");

@@ -1,6 +1,7 @@
 /*
- * A whole server in memory for the tests of serve/pop3: kv_mem under kv_fault, store, directory, auth
- * and net, with a client at the other end of a socketpair. Everything fails the test by itself.
+ * A whole server in memory for the tests of serve/pop3: kv_mem under kv_fault, store, directory,
+ * auth and net, with a client at the other end of a socketpair. Everything fails the test by
+ * itself.
  */
 #ifndef TESTS_POP3_RIG_H
 #define TESTS_POP3_RIG_H
