@@ -5,8 +5,8 @@
 #include "serve/imap/uids.h"
 #include "serve/imap/verbs.h"
 
-/* \Seen is set for so many messages in one commit, ahead of their bodies: about what goes out in one
- * piece, for a client that hangs up has not seen what did not leave. */
+/* \Seen is set for so many messages in one commit, ahead of their bodies: about what goes out in
+ * one piece, for a client that hangs up has not seen what did not leave. */
 enum { SEEN_BATCH = 100, SEEN_BATCH_BYTES = CONN_OUTPUT_HIGH };
 
 static void
@@ -91,7 +91,7 @@ answer(struct fetch *f, bool uid)
 {
 	if (!uid && f->found < ranges_count(&f->uids))
 		return imap_no(f->session,
-		    "[EXPUNGEISSUED] Some of the requested messages no longer exist.");
+		    "[EXPUNGEISSUED] Another session removed some of these messages.");
 	return imap_ok(f->session, "Fetch completed.");
 }
 

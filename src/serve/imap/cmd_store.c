@@ -126,7 +126,7 @@ answer(struct imap_session *s, struct imap_command *c, const struct store_job *j
 	if (code.err < 0)
 		return imap_fail(s, code.err);
 	if (j->gone.n != 0 && !c->uid)
-		return imap_no(s, "%.*sSome of the messages no longer exist.",
+		return imap_no(s, "%.*sAnother session removed some of these messages.",
 		    STR_ARG(j->modified.n != 0 ? buf_view(&code) : STR("[EXPUNGEISSUED] ")));
 	if (j->modified.n != 0)
 		return imap_ok(s, "%.*sConditional store failed.", STR_ARG(buf_view(&code)));
