@@ -143,20 +143,17 @@ static int
 listen_one(struct engine *e, const struct config *c, enum listener which, struct str address,
     struct tls *tls)
 {
+	OWN_BUF struct buf    detail = BUF_INIT(1024);
 	struct listen_options o = { .name = LISTENER_NAMES[which], .address = address,
 		.flags = LISTENERS[which].flags, .type = LISTENERS[which].type, .server = &e->server,
-		.tls = tls };
-	int port = 0, r;
+		.tls = tls, .detail = &detail };
+	int port = 0;
 
 	if (has_word(&c->proxy, LISTENER_NAMES[which]))
 		o.flags |= LISTEN_PROXY;
-	r = net_listen(e->net, &o, &port);
-	if (r < 0) {
-		int why = errno;
-
-		tell("cannot listen for %s on %.*s: %s; choose another with --listen", o.name,
-		    STR_ARG(address), why == EADDRINUSE || why == EACCES ? strerrordesc_np(why)
-		                                                         : error_row(r)->text);
+	if (net_listen(e->net, &o, &port) < 0) {
+		tell("cannot listen for %s: %.*s; choose another address with --listen", o.name,
+		    STR_ARG(buf_view(&detail)));
 		return EXIT_FAILED;
 	}
 	log_event(LOG_INFO, "listening", LOG_C("name", o.name), LOG_S("address", address),
