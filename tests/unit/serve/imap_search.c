@@ -373,21 +373,32 @@ test_expunged_meanwhile(void **state)
 	        "1! s3\n");
 }
 
-/* An answer far over what is put at once. */
-static void
-test_many(void **state)
-{
-	struct rig        *r = *state;
-	enum { MANY = 3000 };
-	OWN_BUF struct buf want = BUF_INIT(1 << 20);
+enum { MANY = 3000, PIPELINED = 60 };
 
+static void
+fill_many(struct rig *r)
+{
 	rig_login(r, 1, NULL);
 	play(r, "1> c CREATE box\n1! c\n");
 	rig_fill(r, "box", 1, MANY);
 	play(r, "1> s SELECT box\n1! s\n");
-	buf_str(&want, STR("* SEARCH"));
-	for (int i = 1; i <= MANY; i++)
-		buf_printf(&want, " %d", i);
+}
+
+static void
+put_numbers(struct buf *b, const char *before, const char *between, int step)
+{
+	for (int i = 1; i <= MANY; i += step)
+		buf_printf(b, "%s%d", i == 1 ? before : between, i);
+}
+
+static void
+test_many(void **state)
+{
+	struct rig        *r = *state;
+	OWN_BUF struct buf want = BUF_INIT(1 << 20);
+
+	fill_many(r);
+	put_numbers(&want, "* SEARCH ", " ", 1);
 	client_put(&r->clients[1], STR("s1 SEARCH BODY body\r\n"));
 	assert_true(str_eq(client_line(r, &r->clients[1]), buf_view(&want)));
 	play(r, "1! s1\n"
@@ -400,6 +411,31 @@ test_many(void **state)
 	        "1> s4 SEARCH RETURN (COUNT) SUBJECT \"message 1\"\n"
 	        "1< * ESEARCH (TAG \"s4\") COUNT 1111\n"
 	        "1! s4\n");
+}
+
+/* The output is full again and again, in the midst of answers. */
+static void
+test_answers_nobody_reads(void **state)
+{
+	struct rig        *r = *state;
+	OWN_BUF struct buf ask = BUF_INIT(1 << 20), all = BUF_INIT(1 << 20), odd = BUF_INIT(1 << 20);
+
+	fill_many(r);
+	put_numbers(&ask, "k STORE ", ",", 2);
+	buf_str(&ask, STR(" +FLAGS.SILENT (odd)\r\n"));
+	client_put(&r->clients[1], buf_view(&ask));
+	play(r, "1! k\n");
+	put_numbers(&all, "* SEARCH ", " ", 1);
+	put_numbers(&odd, "* ESEARCH (TAG \"s\") ALL ", ",", 2);
+	for (int i = 0; i < PIPELINED; i++)
+		client_put(&r->clients[1],
+		    STR("s SEARCH ALL\r\ns SEARCH RETURN (ALL) KEYWORD odd\r\n"));
+	for (int i = 0; i < PIPELINED; i++) {
+		assert_true(str_eq(client_line(r, &r->clients[1]), buf_view(&all)));
+		play(r, "1! s\n");
+		assert_true(str_eq(client_line(r, &r->clients[1]), buf_view(&odd)));
+		play(r, "1! s\n");
+	}
 }
 
 static void
@@ -435,6 +471,7 @@ main(void)
 		RIG_TEST(test_modseq),
 		RIG_TEST(test_expunged_meanwhile),
 		RIG_TEST(test_many),
+		RIG_TEST(test_answers_nobody_reads),
 		RIG_TEST(test_limits),
 	};
 
