@@ -84,6 +84,24 @@ refuse(struct imap_session *s, enum imap_frame_event event, struct str tag, cons
 	return r;
 }
 
+/* The same for arguments that were not understood: what says why, and may be NULL. */
+static enum step
+refuse_args(struct imap_session *s, enum imap_frame_event event, struct str tag, int err,
+    const char *what)
+{
+	const struct error_row *row = error_row(err);
+	char                    text[200];
+
+	if (what == NULL)
+		what = row->text;
+	if (strcmp(row->imap_code, "BAD") == 0)
+		snprintf(text, sizeof(text), "%c%s.", ascii_upper(what[0]), what + 1);
+	else
+		snprintf(text, sizeof(text), "NO [%s] %c%s.", row->imap_code, ascii_upper(what[0]),
+		    what + 1);
+	return refuse(s, event, tag, text);
+}
+
 static const char *
 wrong_state(const struct imap_session *s, const struct imap_verb *v)
 {
@@ -115,12 +133,13 @@ begin(struct imap_session *s, enum imap_frame_event event)
 	const struct imap_verb *v;
 	struct imap_command    *c = ARENA_NEW(&s->arena, struct imap_command);
 	const char             *why;
+	int                     err;
 
 	imap_reader_init(&r, buf_view(&s->frame.text), &s->arena);
 	if (c == NULL)
 		return imap_bye(s, "[UNAVAILABLE] Out of memory.");
 	if (imap_read_head(&r, &head) < 0)
-		return refuse(s, event, head.tag, r.what);
+		return refuse_args(s, event, head.tag, E_SYNTAX, r.what);
 	v = imap_verb_find(head.name, head.uid);
 	if (v == NULL)
 		return refuse(s, event, head.tag, "Unknown command.");
@@ -131,8 +150,11 @@ begin(struct imap_session *s, enum imap_frame_event event)
 	c->verb = v;
 	c->then = STEP_DONE;
 	/* Some commands read on while they run: their tag must outlive the text. */
-	if (arena_dup(&s->arena, head.tag, &c->tag) < 0 || v->parse(&r, &c->args) < 0)
-		return refuse(s, event, head.tag, r.what);
+	err = arena_dup(&s->arena, head.tag, &c->tag);
+	if (err == 0)
+		err = v->parse(&r, &c->args);
+	if (err < 0)
+		return refuse_args(s, event, head.tag, err, r.what);
 	s->cmd = c;
 	return imap_command_step(s);
 }

@@ -462,6 +462,27 @@ test_limits(void **state)
 	check(r, line.p, "");
 }
 
+/* What the grammar refuses, and with which word. */
+static void
+test_refused_arguments(void **state)
+{
+	struct rig        *r = *state;
+	OWN_BUF struct buf line = BUF_INIT(1000);
+
+	rig_login(r, 1, "INBOX");
+	play(r, "1> a1 SEARCH FOO\n"
+	        "1< a1 BAD Unknown search key.\n"
+	        "1> a2 CREATE \"a&b\"\n"
+	        "1< a2 NO [CANNOT] The mailbox name is not valid modified UTF-7.\n");
+	buf_str(&line, STR("a3 SEARCH "));
+	for (int i = 0; i < 200; i++)
+		buf_byte(&line, '(');
+	buf_str(&line, STR("\r\n"));
+	client_put(&r->clients[1], buf_view(&line));
+	play(r, "1< a3 NO [LIMIT] Search keys nested too deep.\n"
+	        "1> a4 NOOP\n1! a4\n");
+}
+
 int
 main(void)
 {
@@ -473,6 +494,7 @@ main(void)
 		RIG_TEST(test_many),
 		RIG_TEST(test_answers_nobody_reads),
 		RIG_TEST(test_limits),
+		RIG_TEST(test_refused_arguments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
