@@ -2,7 +2,7 @@
  * APPEND. RFC 3501 s6.3.11, RFC 4315 s3 (APPENDUID), RFC 7888 (LITERAL+)
  *
  *   [check] --refused--> NO; the literal is not asked for, or thrown away when it comes unasked
- *      '--> [body] literal streams into the ingest --> [tail] the end of the line --> kept, answered
+ *      '--> [body] literal streams into the ingest --> [tail] end of the line --> kept, answered
  *
  * The message never lies in memory as a whole.
  */

@@ -115,8 +115,8 @@ put_box_status(struct imap_session *s, const struct list_job *j, const struct ma
 
 /* --- the names above --- */
 
-/* LSUB names them when they match and what is below does not (RFC 3501 s6.3.9); RECURSIVEMATCH names
- * all that match (RFC 5258 s3.1). */
+/* LSUB names them when they match and what is below does not (RFC 3501 s6.3.9); RECURSIVEMATCH
+ * names all that match (RFC 5258 s3.1). */
 static bool
 wants_parents(const struct list_job *j, const struct mailbox_info *box)
 {

@@ -71,7 +71,9 @@ subscribe(struct imap_session *s, struct imap_command *c, bool on)
 	int          r;
 
 	r = mailbox_subscribe(s->account, without_last_separator(c->args.mailbox), on, &actor);
-	return r < 0 ? imap_fail(s, r) : imap_ok(s, "%s completed.", on ? "Subscribe" : "Unsubscribe");
+	if (r < 0)
+		return imap_fail(s, r);
+	return imap_ok(s, "%s completed.", on ? "Subscribe" : "Unsubscribe");
 }
 
 enum step

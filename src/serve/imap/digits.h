@@ -1,6 +1,6 @@
 /*
- * serve/imap/digits.h: text put through a plain pointer, for lines that are written a million times.
- * The caller has made room: buf_room(out, n), then buf_commit(out, end - p).
+ * serve/imap/digits.h: text put through a plain pointer, for lines that are written a million
+ * times. The caller has made room: buf_room(out, n), then buf_commit(out, end - p).
  */
 #ifndef SERVE_IMAP_DIGITS_H
 #define SERVE_IMAP_DIGITS_H

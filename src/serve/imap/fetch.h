@@ -47,8 +47,8 @@ struct fetch {
 	struct message_part *parts;       /* NULL until needed */
 	uint32_t             n_parts;
 	struct arena         parts_arena;
-	struct buf           header;      /* a header section, and the fields that were chosen from it */
-	struct buf           chosen;
+	struct buf           header;      /* a header section */
+	struct buf           chosen;      /* the fields that were chosen from it */
 };
 
 /* f is all zeros; `ask` outlives it. 0 or E_NOMEM; fetch_done in both cases. */

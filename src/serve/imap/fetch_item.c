@@ -329,13 +329,14 @@ put_fields(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
 static int
 put_section(struct fetch *f, const struct imap_fetch_item *it)
 {
-	struct extent e;
-	int           r = section_extent(f, it, &e);
+	enum imap_section_text text = it->section.text;
+	struct extent          e;
+	int                    r = section_extent(f, it, &e);
 
 	if (r < 0)
 		return r;
 	if (it->kind == IMAP_FETCH_SECTION && !e.missing &&
-	    (it->section.text == IMAP_SECTION_FIELDS || it->section.text == IMAP_SECTION_FIELDS_NOT))
+	    (text == IMAP_SECTION_FIELDS || text == IMAP_SECTION_FIELDS_NOT))
 		return put_fields(f, it, e);
 	return put_extent(f, it, e);
 }

@@ -1,5 +1,5 @@
 /*
- * serve/imap/imap.h: the IMAP server for a listener. RFC 3501 and what CAPABILITY names: docs/IMAP.md
+ * serve/imap/imap.h: the IMAP server for a listener. RFC 3501, and all that docs/IMAP.md names.
  */
 #ifndef SERVE_IMAP_IMAP_H
 #define SERVE_IMAP_IMAP_H

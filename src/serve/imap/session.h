@@ -8,13 +8,14 @@
  *       '--- LOGOUT, timeout, too ----'--------> [LOGOUT]
  *            many errors, shutdown
  *
- *   bytes -> imap_frame -> imap_read_head -> row of VERBS -> row->parse -> row->run -> news -> reply
+ *   bytes -> imap_frame -> imap_read_head -> row of VERBS -> row->parse -> row->run -> news
+ *         -> tagged answer
  *
  * Command  row->run is called until it returns STEP_DONE, after it has set the tagged answer with
- *          one of imap_ok, imap_no, imap_bad, imap_fail. STEP_MORE: again when the output has drained;
- *          STEP_NEED: again when input came; STEP_WAIT: again after conn_wake. What it keeps between
- *          calls is in c->job, and c->drop releases what of that is not in the arena, however
- *          the command ends.
+ *          one of imap_ok, imap_no, imap_bad, imap_fail. STEP_MORE: again when the output has
+ *          drained; STEP_NEED: again when input came; STEP_WAIT: again after conn_wake. What it
+ *          keeps between calls is in c->job, and c->drop releases what of that is not in the
+ *          arena, however the command ends.
  * News     after the command, what changed in the mailbox is told (view.h), then the tagged answer.
  *          Answers leave in the order of the commands.
  * Durable  before bytes leave, account_barrier waits until what they rest on is on disk.
@@ -76,7 +77,7 @@ struct imap_command {
 	void                   *job;
 	void                  (*drop)(void *job);
 	struct str              answer; /* "OK done": without the tag and the line end */
-	enum step               then;   /* after the answer is put: STEP_DONE, STEP_CLOSE, STEP_TLS */
+	enum step               then;   /* after the answer: STEP_DONE, STEP_CLOSE, STEP_TLS */
 };
 
 struct imap_session {
@@ -86,7 +87,7 @@ struct imap_session {
 	unsigned             why;       /* of this run: enum why */
 	bool                 condstore; /* a CONDSTORE enabling command came, RFC 7162 s3.1 */
 	bool                 stopping;  /* say BYE at the next boundary */
-	uint32_t             errors;    /* bad commands in a row; before login all, and failed logins */
+	uint32_t             errors;    /* bad commands in a row; before login all of them */
 	struct account      *account;   /* from AUTH on */
 	struct str           login;     /* as typed; on the heap */
 	struct view    *view;      /* in SELECTED */
@@ -105,21 +106,22 @@ struct actor imap_actor(const struct imap_session *);
 /* --- the tagged answer; the last one set counts; all return STEP_DONE --- */
 
 /* text: "Fetch completed." or "[READ-ONLY] Examined." */
-enum step imap_ok(struct imap_session *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-enum step imap_no(struct imap_session *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-enum step imap_bad(struct imap_session *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#define PRINTF_2 __attribute__((format(printf, 2, 3)))
+enum step imap_ok(struct imap_session *, const char *fmt, ...) PRINTF_2;
+enum step imap_no(struct imap_session *, const char *fmt, ...) PRINTF_2;
+enum step imap_bad(struct imap_session *, const char *fmt, ...) PRINTF_2;
 /* NO or BAD with the code and text of the error's row. */
 enum step imap_fail(struct imap_session *, int err);
 
 /* --- untagged answers, straight into the output --- */
 
 /* "* " fmt CRLF */
-void imap_untagged(struct imap_session *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void imap_untagged(struct imap_session *, const char *fmt, ...) PRINTF_2;
 
 /* --- message sets --- */
 
-/* The UIDs in the view that the set names, by number or by UID. Into an empty *ret. E_PARAM: a message
- * number that is not there; imap_fail says so. */
+/* The UIDs in the view that the set names, by number or by UID. Into an empty *ret. E_PARAM: a
+ * message number that is not there; imap_fail says so. */
 int imap_set_uids(struct imap_session *, const struct imap_set *, bool uid, struct ranges *ret);
 
 /* A CONDSTORE enabling command came (RFC 7162 s3.1): MODSEQ is told from now on. */
@@ -127,8 +129,8 @@ void imap_condstore_on(struct imap_session *);
 
 /* --- for session.c: the dispatcher (command.c) --- */
 
-/* Reads on until a command is complete, and begins it. STEP_DONE: a command is under way, or a bad one
- * was answered. */
+/* Reads on until a command is complete, and begins it. STEP_DONE: a command is under way, or a bad
+ * one was answered. */
 enum step imap_command_next(struct imap_session *);
 /* Goes on with the command under way; STEP_DONE when it is answered. */
 enum step imap_command_step(struct imap_session *);
@@ -139,8 +141,8 @@ enum step imap_bye(struct imap_session *, const char *text);
 
 /* --- input of a command under way --- */
 
-/* The next line (after imap_frame_next and imap_frame_expect_line). STEP_DONE: *ret is it, without its
- * line end, until imap_frame_next. STEP_NEED: not there yet; STEP_CLOSE: it is over. */
+/* The next line (after imap_frame_next and imap_frame_expect_line). STEP_DONE: *ret is it, without
+ * its line end, until imap_frame_next. STEP_NEED: not there yet; STEP_CLOSE: it is over. */
 enum step imap_read_line(struct imap_session *, struct str *ret);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * serve/imap/verbs.h: the run functions of the table in verbs.c, one file cmd_*.c per family, and what
- * those files share. Session and command are in session.h.
+ * serve/imap/verbs.h: the run functions of the table in verbs.c, one file cmd_*.c per family, and
+ * what those files share. Session and command are in session.h.
  */
 #ifndef SERVE_IMAP_VERBS_H
 #define SERVE_IMAP_VERBS_H
@@ -24,7 +24,8 @@ imap_run_fn imap_run_search; /* cmd_search.c */
 void imap_put_capabilities(struct imap_session *, struct buf *);
 /* "(MESSAGES 3 UNSEEN 1)". cmd_status.c */
 void imap_put_status(struct buf *, const struct mailbox_status *, unsigned items);
-/* Flags as the store keeps them; unknown keywords are made with `create`, else left out. cmd_store.c */
+/* Flags as the store keeps them; unknown keywords are made with `create`, else left out.
+ * cmd_store.c */
 int  imap_flags_resolve(struct imap_session *, const struct imap_flags *, bool create,
      struct flags *ret);
 

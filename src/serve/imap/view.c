@@ -239,7 +239,7 @@ view_own_begin(struct view *v)
 void
 view_own_end(struct view *v, uint64_t begun)
 {
-	/* Exactly one commit since: it is ours. Else we cannot tell, and saying it again is harmless. */
+	/* Exactly one commit since: it is ours. Else we cannot tell; repeating it is harmless. */
 	if (account_modseq(v->account) != begun + 1)
 		return;
 	if (v->n_own < VIEW_OWN_MAX)

@@ -2,8 +2,9 @@
  * serve/imap/view.h: a selected mailbox as one session knows it: message numbers, and the news it
  * was not told yet. RFC 3501 s5.2, s7.3, s7.4.1, RFC 2180
  *
- * Numbers  uids holds the UIDs the client knows: message i is its i-th member. A message that another
- *          session expunged stays in it until EXPUNGE is told, so numbers never shift unsaid.
+ * Numbers  uids holds the UIDs the client knows: message i is its i-th member. A message that
+ *          another session expunged stays in it until EXPUNGE is told, so numbers never shift
+ *          unsaid.
  * News     view_collect reads the change log since `modseq` into the sets gone, changed, marked and
  *          added; view_tell writes what is in them and empties them, piece by piece. Both may be
  *          called at any time; nothing is told twice and nothing is lost between them.
@@ -71,8 +72,8 @@ uint32_t view_number(const struct view *, uint32_t uid); /* of a member */
 bool     view_is_recent(const struct view *, uint32_t uid);
 uint32_t view_recent_count(const struct view *);
 
-/* "FLAGS (...)" and PERMANENTFLAGS as untagged lines, when keywords came that were not named yet, or
- * always. Before any answer that uses them. */
+/* "FLAGS (...)" and PERMANENTFLAGS as untagged lines, when keywords came that were not named yet,
+ * or always. Before any answer that uses them. */
 void view_put_flag_list(struct view *, struct buf *, bool always);
 /* The same when one of these flags was not named yet. */
 void view_put_flag_list_for(struct view *, struct buf *, const struct flags *);

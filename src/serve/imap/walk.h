@@ -2,9 +2,9 @@
  * serve/imap/walk.h: the messages of a set that are in the store, ascending by UID, in slices that
  * hold no snapshot between them.
  *
- *   walk_init(&w, account, mailbox, &uids, from, facts);
+ *   walk_init(&w, account, mailbox, &uids, with_facts);
  *   while ((r = walk_next(&w, &m, &facts)) == 1) ...    0: all of the set was seen
- *   walk_pause(&w);                                     before anything is sent; then go on as above
+ *   walk_pause(&w);                                     before anything is sent; then go on
  *
  * Owner    the set is borrowed and must not change while the walk is not paused.
  * Cost     one scan per stretch of the set, or one look-up where it is a single UID; small gaps are

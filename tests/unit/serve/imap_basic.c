@@ -85,9 +85,10 @@ open_from_afar(struct rig *r, int n)
 		.type = &IMAP_SESSION,
 		.server = &r->server,
 	};
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in to = { .sin_family = AF_INET };
 	int                port;
 
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(net_listen(r->server.net, &options, &port), 0);
 	to.sin_port = htons((uint16_t)port);
 	r->clients[n].fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

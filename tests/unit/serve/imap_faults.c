@@ -35,12 +35,14 @@ static const char *const SCRIPT[] = {
 static size_t
 literal_n(struct str line)
 {
-	size_t   at = str_rfind_byte(line, '{');
-	uint64_t n;
+	size_t     at = str_rfind_byte(line, '{');
+	uint64_t   n;
+	struct str digits;
 
-	if (!str_ends(line, STR("}")) || str_to_u64(str_of(line.p + at + 1, line.n - at - 2), &n) < 0)
+	if (!str_ends(line, STR("}")))
 		return 0;
-	return (size_t)n;
+	digits = str_head(str_skip(line, at + 1), line.n - at - 2);
+	return str_to_u64(digits, &n) == 0 ? (size_t)n : 0;
 }
 
 /* False when the connection was closed. The shape of what comes is checked, not its meaning. */

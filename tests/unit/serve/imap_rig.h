@@ -1,6 +1,6 @@
 /*
- * A whole small server for the tests of serve/imap: net, memory store, directory, and clients at the
- * other end of socketpairs, which play scripts.
+ * A whole small server for the tests of serve/imap: net, memory store, directory, and clients at
+ * the other end of socketpairs, which play scripts.
  *
  *   play(r, "1> a1 NOOP\n"          client 1 sends a line (CRLF is added; \xNN as in C)
  *            "1< a1 OK ~\n"          and gets one; '~' stands for any text
