@@ -81,10 +81,11 @@ static void
 check_list(const struct imap_args *args, struct arena *a)
 {
 	static const struct str NAMES[] = { STR("INBOX"), STR("a/b/c"), STR("Sent"), STR("") };
+	const struct imap_strs *patterns = &args->list.patterns;
 	struct imap_pattern     p;
 
-	for (size_t i = 0; i < args->list.patterns.n; i++) {
-		if (imap_pattern_make(args->list.reference, args->list.patterns.s[i], '/', a, &p) < 0)
+	for (size_t i = 0; i < patterns->n; i++) {
+		if (imap_pattern_make(args->list.reference, patterns->s[i], '/', a, &p) < 0)
 			continue;
 		for (size_t j = 0; j < ARRAY_LEN(NAMES); j++)
 			imap_pattern_match(&p, NAMES[j]);

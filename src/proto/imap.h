@@ -106,7 +106,7 @@ struct imap_args {
 			int64_t           date_ms;   /* since 1970 UTC */
 			int16_t           zone_min;
 			bool              binary;    /* ~{n} or UTF8 (~{n} */
-			bool              utf8;      /* UTF8 ( ... ): a ')' follows the literal, RFC 6855 s4 */
+			bool              utf8;      /* UTF8 (~{n}...), RFC 6855 s4 */
 		} append;
 		struct {
 			struct imap_set   set;

@@ -25,7 +25,9 @@ imap_tag_of(struct str text)
 
 	while (n < text.n && n <= TAG_MAX && is_tag(text.p[n]))
 		n++;
-	if (n > TAG_MAX || n == text.n || (text.p[n] != ' ' && text.p[n] != '\r' && text.p[n] != '\n'))
+	if (n > TAG_MAX || n == text.n)
+		return STR_NONE;
+	if (text.p[n] != ' ' && text.p[n] != '\r' && text.p[n] != '\n')
 		return STR_NONE;
 	return str_head(text, n);
 }

@@ -60,7 +60,7 @@ struct imap_fetch {
 	struct imap_set         set;
 	struct imap_fetch_item *items;
 	size_t                  n_items;
-	bool                    has_changed_since; /* RFC 7162 s3.1.4; MODSEQ is among the items then */
+	bool                    has_changed_since; /* RFC 7162 s3.1.4; MODSEQ is an item then */
 	uint64_t                changed_since;     /* 0 is accepted */
 };
 

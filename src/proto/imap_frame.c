@@ -118,7 +118,7 @@ skip_from(struct imap_frame *f, const struct marker *m)
 	f->skip_n = 0;
 	f->left = 0;
 	if (m != NULL && m->sync) {
-		/* The client waits for "+" and gets a tagged answer instead: its command is over. */
+		/* The client waits for "+" and gets a tagged answer: its command is over. */
 		f->state = START;
 		f->is_line = false;
 		f->has_message = false;

@@ -44,8 +44,8 @@ enum imap_frame_event {
 	IMAP_FRAME_COMMAND,  /* text is a command (or the line that was asked for) */
 	IMAP_FRAME_MESSAGE,  /* text ends with "{n}" CRLF of a message literal; see literal_n */
 	IMAP_FRAME_BAD       /* err; text has the tag if there was one. Answer BAD and feed on: the
-	                      * rest of the command is passed over, skip_n bytes of a literal {n+} too:
-	                      * close the connection when those are too many. */
+	                      * rest of the command is passed over, skip_n bytes of a literal {n+}
+	                      * too: close the connection when those are too many. */
 };
 
 struct imap_frame {

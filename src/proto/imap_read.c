@@ -362,10 +362,11 @@ void *
 ir_room(struct imap_reader *r, void *array, size_t n, size_t size)
 {
 	/* Full at 0, 4, 8, 16 and so on. */
-	bool full = n == 0 || (n >= 4 && (n & (n - 1)) == 0);
+	bool   full = n == 0 || (n >= 4 && (n & (n - 1)) == 0);
+	size_t room = n < 4 ? 4 : n * 2;
 
 	if (full && r->err == 0)
-		array = arena_grow(r->arena, n != 0 ? array : NULL, n * size, (n < 4 ? 4 : n * 2) * size);
+		array = arena_grow(r->arena, n != 0 ? array : NULL, n * size, room * size);
 	if (array == NULL)
 		ir_latch(r, E_NOMEM, "out of memory");
 	return r->err == 0 ? array : NULL;

@@ -156,12 +156,14 @@ choose_candidates(struct search *s)
 	for (const struct node *node = s->root->list; node != NULL; node = node->next) {
 		OWN_RANGES struct ranges both = { 0 };
 		struct ranges            swap;
-		bool is_set = node->key->kind == IMAP_KEY_SEQ || node->key->kind == IMAP_KEY_UID;
+		int                      r;
 
-		if (!is_set || node->key->negate)
+		if ((node->key->kind != IMAP_KEY_SEQ && node->key->kind != IMAP_KEY_UID) ||
+		    node->key->negate)
 			continue;
-		if ((any ? ranges_and(&chosen, &node->set, &both) : ranges_copy(&node->set, &both)) < 0)
-			return E_NOMEM;
+		r = any ? ranges_and(&chosen, &node->set, &both) : ranges_copy(&node->set, &both);
+		if (r < 0)
+			return r;
 		swap = chosen;
 		chosen = both;
 		both = swap;

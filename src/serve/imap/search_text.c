@@ -117,7 +117,9 @@ is_open(const struct search_text *t, enum search_where where)
 static void
 look(struct search_string *s, struct str folded)
 {
-	if (s->known == SEARCH_UNKNOWN && (s->folded.n == 0 || str_find(folded, s->folded) < folded.n))
+	if (s->known != SEARCH_UNKNOWN)
+		return;
+	if (s->folded.n == 0 || str_find(folded, s->folded) < folded.n)
 		s->known = SEARCH_YES;
 }
 

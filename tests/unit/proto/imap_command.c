@@ -367,7 +367,8 @@ static const struct imap_case MAILBOX_UTF8[] = {
 static void
 dump_select(struct buf *b, const struct imap_args *a)
 {
-	buf_printf(b, "<%.*s>%s", STR_ARG(a->select.mailbox), a->select.condstore ? " condstore" : "");
+	buf_printf(b, "<%.*s>", STR_ARG(a->select.mailbox));
+	buf_str(b, a->select.condstore ? STR(" condstore") : STR_NONE);
 }
 
 static const struct imap_case SELECT[] = {

@@ -165,16 +165,19 @@ static const struct frame_case CASES[] = {
 	{ "a APPENDX x {2+}\r\nhi\r\n", "Ca APPENDX x {2+}|hi| " },
 	{ "a APPEND x {9223372036854775807}\r\nhi", "Ma APPEND x {9223372036854775807}| + " },
 	/* limits */
-	{ "a 345678901234567890123456789012345678\r\n", "Ca 345678901234567890123456789012345678| " },
+	{ "a 345678901234567890123456789012345678\r\n",
+	    "Ca 345678901234567890123456789012345678| " },
 	{ "a 3456789012345678901234567890123456789\r\nb NOOP\r\n", "BLINE_TOO_LONG:0 Cb NOOP| " },
-	{ "a 3456789012345678901234567890123456789\n", "Ca 3456789012345678901234567890123456789| " },
+	{ "a 3456789012345678901234567890123456789\n",
+	    "Ca 3456789012345678901234567890123456789| " },
 	{ "a 34567890123456789012345678901234567890\r\nb NOOP\r\n", "BLINE_TOO_LONG:0 Cb NOOP| " },
 	{ "a 345678901234567890123456789012345678{2+}\r\nb \r\nc NOOP\r\n",
 	    "BLINE_TOO_LONG:0 Cc NOOP| " },
 	{ "a 34567890123456789012345678901234567890{2+}\r\nb {1+}\r\n\nc\r\nc NOOP\r\n",
 	    "BLINE_TOO_LONG:0 Cc NOOP| " },
-	{ "a 34567890123456789012345678901234567890{2}\r\nb NOOP\r\n", "BLINE_TOO_LONG:0 Cb NOOP| " },
-	{ "a 34567890123456789012345678901234567890 12345678901234567890123456789012345678901234567890"
+	{ "a 34567890123456789012345678901234567890{2}\r\nb NOOP\r\n",
+	    "BLINE_TOO_LONG:0 Cb NOOP| " },
+	{ "a 34567890123456789012345678901234567890 1234567890123456789012345678901234567890"
 	  "{2+}\r\nb \r\nc NOOP\r\n", "BLINE_TOO_LONG:0 Cc NOOP| " },
 	{ "a {1+}\r\nb {1+}\r\nc {1+}\r\nd {1+}\r\ne\r\nb NOOP\r\n", "BLIMIT:1 Cb NOOP| " },
 	{ "a {1+}\r\nb {1+}\r\nc {1+}\r\nd {1}\r\nb NOOP\r\n", "BLIMIT:0 Cb NOOP| " },
@@ -223,14 +226,16 @@ test_refused_and_kept_messages(void **state)
 	(void)state;
 	session_init(&s, SMALL);
 	s.refuse = true;
-	session_feed(&s, STR("a APPEND x {5}\r\nb APPEND x {5+}\r\nhello {3+}\r\nxyz\r\nc NOOP\r\n"));
+	session_feed(&s,
+	    STR("a APPEND x {5}\r\nb APPEND x {5+}\r\nhello {3+}\r\nxyz\r\nc NOOP\r\n"));
 	assert_string_equal((buf_byte(&s.log, '\0'), s.log.p),
 	    "Ma APPEND x {5}| refused0 Mb APPEND x {5+}| refused5 Cc NOOP| ");
 	session_done(&s);
 
 	session_init(&s, SMALL);
 	s.keep = true;
-	session_feed(&s, STR("a APPEND x (URL {3}\r\nabc)\r\nb APPEND x {11+}\r\nhello world\r\nc X\r\n"));
+	session_feed(&s, STR("a APPEND x (URL {3}\r\nabc)\r\n"
+	                     "b APPEND x {11+}\r\nhello world\r\nc X\r\n"));
 	assert_string_equal((buf_byte(&s.log, '\0'), s.log.p),
 	    "+ Ca APPEND x (URL {3}|abc)| BLIMIT:11 Cc X| ");
 	session_done(&s);
@@ -266,7 +271,8 @@ test_a_line_that_is_no_command(void **state)
 	imap_frame_expect_line(&s.frame);
 	session_feed(&s, STR("dGVzdA=={3}\r\na NOOP\r\n"));
 	imap_frame_expect_line(&s.frame);
-	session_feed(&s, STR("34567890123456789012345678901234567890123456789012345{3+}\r\nb NOOP\r\n"));
+	session_feed(&s,
+	    STR("34567890123456789012345678901234567890123456789012345{3+}\r\nb NOOP\r\n"));
 	assert_string_equal((buf_byte(&s.log, '\0'), s.log.p),
 	    "C| CdGVzdA=={3}| Ca NOOP| BLINE_TOO_LONG:0 Cb NOOP| ");
 	session_done(&s);

@@ -99,7 +99,8 @@ test_others(void **state)
 
 	(void)state;
 	assert_false(imap_put_system_flags(&b, 0));
-	assert_true(imap_put_system_flags(&b, IMAP_FLAG_SEEN | IMAP_FLAG_RECENT | IMAP_FLAG_DELETED));
+	assert_true(imap_put_system_flags(
+	    &b, IMAP_FLAG_SEEN | IMAP_FLAG_RECENT | IMAP_FLAG_DELETED));
 	check(&b, "\\Seen \\Deleted \\Recent");
 	imap_put_set(&b, &set);
 	check(&b, "");

@@ -418,7 +418,8 @@ static void
 test_answers_nobody_reads(void **state)
 {
 	struct rig        *r = *state;
-	OWN_BUF struct buf ask = BUF_INIT(1 << 20), all = BUF_INIT(1 << 20), odd = BUF_INIT(1 << 20);
+	OWN_BUF struct buf ask = BUF_INIT(1 << 20);
+	OWN_BUF struct buf all = BUF_INIT(1 << 20), odd = BUF_INIT(1 << 20);
 
 	fill_many(r);
 	put_numbers(&ask, "k STORE ", ",", 2);
