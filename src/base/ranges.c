@@ -70,7 +70,7 @@ recount(struct ranges *s, size_t from)
 		    i == 0 ? 0 : s->r[i - 1].before + (s->r[i - 1].hi - s->r[i - 1].lo + 1);
 }
 
-/* Replaces the ranges [at, at+n_old) by n_new new ones that the caller then fills; room was made. */
+/* Replaces the ranges [at, at+n_old) by n_new ones that the caller then fills; room was made. */
 static void
 splice(struct ranges *s, size_t at, size_t n_old, size_t n_new)
 {

@@ -37,7 +37,7 @@ uint32_t ranges_min(const struct ranges *);                   /* 0 when empty */
 uint32_t ranges_max(const struct ranges *);                   /* 0 when empty */
 uint32_t ranges_nth(const struct ranges *, uint32_t i);       /* i from 1; 0 when there is none */
 uint32_t ranges_rank(const struct ranges *, uint32_t v);      /* how many members are <= v */
-uint32_t ranges_next(const struct ranges *, uint32_t v);      /* the smallest member >= v; 0: none */
+uint32_t ranges_next(const struct ranges *, uint32_t v);      /* the smallest member >= v, or 0 */
 
 #define OWN_RANGES __attribute__((cleanup(ranges_done)))
 

@@ -68,7 +68,7 @@ size_t      str_find_byte(struct str s, char c);
 size_t      str_rfind_byte(struct str s, char c);
 size_t      str_find(struct str s, struct str needle);
 size_t      str_ifind(struct str s, struct str needle);
-/* Splits at the first c: returns what is before it and leaves *s behind it; all of *s when absent. */
+/* Splits at the first c: returns what is before it, leaves *s behind it; all of *s when absent. */
 struct str  str_cut(struct str *s, char c);
 /* Decimal digits only, all of s, at least one. 0, or E_SYNTAX (also on overflow). */
 int         str_to_u64(struct str s, uint64_t *ret);

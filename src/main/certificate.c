@@ -37,7 +37,8 @@ set_serial(X509 *cert)
 
 	if (RAND_bytes((unsigned char *)&serial, sizeof(serial)) != 1)
 		return E_INTERNAL;
-	return ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), serial >> 1) == 1 ? 0 : E_INTERNAL;
+	return ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), serial >> 1) == 1 ? 0
+										      : E_INTERNAL;
 }
 
 static int
@@ -46,9 +47,9 @@ fill(X509 *cert, EVP_PKEY *key, struct str hostname)
 	OWN_ARENA struct arena a = ARENA_INIT(1 << 16);
 	X509_NAME             *name = X509_get_subject_name(cert);
 	/* Common names are at most 64 bytes, RFC 5280 appendix A. */
-	struct str             common = hostname.n <= 64 ? hostname : STR("postrider");
-	char                  *alt;
-	int                    r;
+	struct str common = hostname.n <= 64 ? hostname : STR("postrider");
+	char      *alt;
+	int        r;
 
 	alt = arena_printf(&a, "DNS:%.*s,DNS:localhost,IP:127.0.0.1,IP:::1", STR_ARG(hostname));
 	if (alt == NULL)
@@ -61,7 +62,7 @@ fill(X509 *cert, EVP_PKEY *key, struct str hostname)
 	    X509_time_adj_ex(X509_getm_notAfter(cert), VALID_DAYS, 0, NULL) == NULL ||
 	    X509_set_pubkey(cert, key) != 1 ||
 	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common.p,
-	        (int)common.n, -1, 0) != 1 ||
+		(int)common.n, -1, 0) != 1 ||
 	    X509_set_issuer_name(cert, name) != 1)
 		return E_INTERNAL;
 	r = add_extension(cert, NID_basic_constraints, "critical,CA:TRUE");
@@ -86,9 +87,9 @@ write_files(const char *cert_path, const char *key_path, X509 *cert, EVP_PKEY *k
 	FILE *kf = create(key_path, 0600);
 	FILE *cf = kf != NULL ? create(cert_path, 0644) : NULL;
 	int   ok = kf != NULL && cf != NULL &&
-	    PEM_write_PrivateKey(kf, key, NULL, NULL, 0, NULL, NULL) == 1 &&
-	    PEM_write_X509(cf, cert) == 1;
-	int   saved = errno;
+		 PEM_write_PrivateKey(kf, key, NULL, NULL, 0, NULL, NULL) == 1 &&
+		 PEM_write_X509(cf, cert) == 1;
+	int saved = errno;
 
 	if (kf != NULL && fclose(kf) != 0)
 		ok = 0;

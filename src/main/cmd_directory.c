@@ -83,7 +83,7 @@ cmd_domain_list(const struct command *c, const struct options *o, struct arena *
 
 	if (r != EXIT_OK)
 		return r;
-	json_array_foreach(json_object_get(reply, "domains"), i, item)
+	json_array_foreach (json_object_get(reply, "domains"), i, item)
 		puts(json_string_value(item));
 	json_decref(reply);
 	return EXIT_OK;
@@ -195,7 +195,8 @@ each_part(const struct command *c, const struct options *o, struct arena *a, con
 		json_t *request = request_of(c);
 
 		json_object_set_new(request, "addresses",
-		    words_of(o->words + i, left < ADDRESSES_A_REQUEST ? left : ADDRESSES_A_REQUEST));
+		    words_of(
+			o->words + i, left < ADDRESSES_A_REQUEST ? left : ADDRESSES_A_REQUEST));
 		if (s != NULL)
 			json_object_set_new(request, s->key, json_stringn(s->text.p, s->text.n));
 		r = control_call(&control, request, NULL);
@@ -244,7 +245,7 @@ cmd_account_list(const struct command *c, const struct options *o, struct arena 
 
 	if (r != EXIT_OK)
 		return r;
-	json_array_foreach(json_object_get(reply, "accounts"), i, item)
+	json_array_foreach (json_object_get(reply, "accounts"), i, item)
 		printf("%s%s\n", text_of(item, "address"),
 		    json_is_true(json_object_get(item, "enabled")) ? "" : " (disabled)");
 	json_decref(reply);
@@ -264,11 +265,12 @@ print_account(const json_t *item)
 	strftime(day, sizeof(day), "%Y-%m-%d", &tm);
 	printf("%s\n  id %lld, made %s, %s\n", text_of(item, "address"), number_of(item, "id"), day,
 	    json_is_true(json_object_get(item, "enabled")) ? "enabled" : "disabled");
-	printf("  %lld messages, %lld bytes", number_of(item, "messages"), number_of(item, "bytes"));
+	printf(
+	    "  %lld messages, %lld bytes", number_of(item, "messages"), number_of(item, "bytes"));
 	if (number_of(item, "quota_bytes") != 0)
 		printf(" of %lld", number_of(item, "quota_bytes"));
 	putchar('\n');
-	json_array_foreach(json_object_get(item, "mailboxes"), i, box)
+	json_array_foreach (json_object_get(item, "mailboxes"), i, box)
 		printf("  %-30s %8lld messages %6lld unseen %12lld bytes\n", text_of(box, "name"),
 		    number_of(box, "messages"), number_of(box, "unseen"), number_of(box, "bytes"));
 }
@@ -284,7 +286,7 @@ cmd_account_show(const struct command *c, const struct options *o, struct arena 
 	r = ask(o, a, request, &reply);
 	if (r != EXIT_OK)
 		return r;
-	json_array_foreach(json_object_get(reply, "accounts"), i, item)
+	json_array_foreach (json_object_get(reply, "accounts"), i, item)
 		print_account(item);
 	json_decref(reply);
 	return EXIT_OK;
@@ -323,9 +325,9 @@ cmd_alias_list(const struct command *c, const struct options *o, struct arena *a
 
 	if (r != EXIT_OK)
 		return r;
-	json_array_foreach(json_object_get(reply, "aliases"), i, item) {
+	json_array_foreach (json_object_get(reply, "aliases"), i, item) {
 		printf("%s ->", text_of(item, "address"));
-		json_array_foreach(json_object_get(item, "targets"), k, target)
+		json_array_foreach (json_object_get(item, "targets"), k, target)
 			printf(" %s", json_string_value(target));
 		putchar('\n');
 	}

@@ -37,7 +37,7 @@ has_flag(const json_t *head, const char *name)
 	json_t *item;
 	size_t  i;
 
-	json_array_foreach(json_object_get(head, "flags"), i, item)
+	json_array_foreach (json_object_get(head, "flags"), i, item)
 		if (str_eq(str_c(json_string_value(item)), str_c(name)))
 			return true;
 	return false;

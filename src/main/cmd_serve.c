@@ -124,7 +124,8 @@ open_tls(const struct config *c, struct arena *a, struct tls **ret)
 	}
 	if (tls_new(pairs, n, &detail, ret) == 0)
 		return EXIT_OK;
-	tell("cannot load the certificate %s: %.*s", pairs[0].cert_path, STR_ARG(buf_view(&detail)));
+	tell(
+	    "cannot load the certificate %s: %.*s", pairs[0].cert_path, STR_ARG(buf_view(&detail)));
 	return EXIT_FAILED;
 }
 
@@ -144,10 +145,14 @@ listen_one(struct engine *e, const struct config *c, enum listener which, struct
     struct tls *tls)
 {
 	OWN_BUF struct buf    detail = BUF_INIT(1024);
-	struct listen_options o = { .name = LISTENER_NAMES[which], .address = address,
-		.flags = LISTENERS[which].flags, .type = LISTENERS[which].type, .server = &e->server,
-		.tls = tls, .detail = &detail };
-	int port = 0;
+	struct listen_options o = { .name = LISTENER_NAMES[which],
+		.address = address,
+		.flags = LISTENERS[which].flags,
+		.type = LISTENERS[which].type,
+		.server = &e->server,
+		.tls = tls,
+		.detail = &detail };
+	int                   port = 0;
 
 	if (has_word(&c->proxy, LISTENER_NAMES[which]))
 		o.flags |= LISTEN_PROXY;
@@ -166,12 +171,14 @@ listen_all(struct engine *e, const struct config *c, struct tls *tls, struct are
 {
 	const char           *path = engine_path(c, "control.sock", a);
 	char                 *address = path != NULL ? arena_printf(a, "unix:%s", path) : NULL;
-	struct listen_options control = { .name = "control", .type = &ADMIN_SESSION,
-		.server = &e->server };
+	struct listen_options control = {
+		.name = "control", .type = &ADMIN_SESSION, .server = &e->server
+	};
 
 	for (int which = 0; which < LISTENER_COUNT; which++)
 		for (size_t i = 0; i < c->listen[which].n; i++)
-			if (listen_one(e, c, (enum listener)which, c->listen[which].s[i], tls) != EXIT_OK)
+			if (listen_one(e, c, (enum listener)which, c->listen[which].s[i], tls) !=
+			    EXIT_OK)
 				return EXIT_FAILED;
 	control.address = str_c(address);
 	if (address != NULL && net_listen(e->net, &control, NULL) == 0)
@@ -192,8 +199,8 @@ tend(void *arg)
 		log_event(LOG_ERROR, "store-tend", LOG_ERR(r));
 }
 
-/* Before any thread starts, those of the storage engine too: a signal that one thread does not block
- * ends the process. So only sigwait sees them. */
+/* Before any thread starts, those of the storage engine too: a signal that one thread does not
+ * block ends the process. So only sigwait sees them. */
 static void
 block_signals(sigset_t *set)
 {
@@ -221,7 +228,7 @@ static int
 serve(struct engine *e, const struct config *c, const sigset_t *signals, struct arena *a)
 {
 	OWN(tls) tls = NULL;
-	int      r = open_tls(c, a, &tls);
+	int r = open_tls(c, a, &tls);
 
 	if (r != EXIT_OK)
 		return r;

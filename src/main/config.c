@@ -20,16 +20,16 @@ struct row {
 };
 
 static const struct row ROWS[] = {
-#define C(section, key, type, member, fallback, help)                                            \
+#define C(section, key, type, member, fallback, help)                                              \
 	{ #section, #key, TYPE_##type, offsetof(struct config, member), fallback, help },
 #include "main/config.def"
 #undef C
 };
 
 /* The members have the types of their rows. */
-#define C(section, key, type, member, fallback, help)                                            \
-	_Static_assert(__builtin_types_compatible_p(CONFIG_TYPE_##type,                              \
-	                   __typeof__(((struct config *)0)->member)),                                \
+#define C(section, key, type, member, fallback, help)                                              \
+	_Static_assert(__builtin_types_compatible_p(                                               \
+			   CONFIG_TYPE_##type, __typeof__(((struct config *)0)->member)),          \
 	    #section "." #key);
 #include "main/config.def"
 #undef C
@@ -248,8 +248,8 @@ config_load(struct config *c, const char *path, struct arena *a, struct buf *pro
 int
 config_listen(struct config *c, struct str option, bool first, struct arena *a)
 {
-	struct str    name = str_cut(&option, '=');
-	enum listener which = listener_by_name(name);
+	struct str       name = str_cut(&option, '=');
+	enum listener    which = listener_by_name(name);
 	struct str_list *list;
 
 	if (which == LISTENER_COUNT || option.n == 0)
@@ -298,7 +298,8 @@ show_value(const struct config *c, const struct row *row, struct buf *to)
 		show_with_unit(*(const uint64_t *)member, SIZE_UNITS, ARRAY_LEN(SIZE_UNITS), to);
 		return;
 	case TYPE_TIME:
-		show_with_unit((uint64_t)*(const int64_t *)member, TIME_UNITS, ARRAY_LEN(TIME_UNITS), to);
+		show_with_unit(
+		    (uint64_t) * (const int64_t *)member, TIME_UNITS, ARRAY_LEN(TIME_UNITS), to);
 		return;
 	}
 }

@@ -38,7 +38,8 @@ open_here(const struct config *config, struct control *c)
 	int           ends[2], r;
 
 	small.workers = 2;
-	log_setup(LOG_ERROR, LOG_FORMAT_TEXT, STDERR_FILENO); /* the command itself tells the rest */
+	log_setup(
+	    LOG_ERROR, LOG_FORMAT_TEXT, STDERR_FILENO); /* the command itself tells the rest */
 	r = engine_open(&small, true, &c->engine);
 	if (r != EXIT_OK)
 		return r;
@@ -125,7 +126,8 @@ control_send(struct control *c, json_t *request)
 {
 	OWN_BUF struct buf line = BUF_INIT(ADMIN_LINE_MAX);
 
-	if (request == NULL || json_dump_callback(request, admin_put_json, &line, JSON_COMPACT) != 0)
+	if (request == NULL ||
+	    json_dump_callback(request, admin_put_json, &line, JSON_COMPACT) != 0)
 		line.err = E_NOMEM;
 	json_decref(request);
 	buf_byte(&line, '\n');
@@ -156,7 +158,8 @@ control_receive(struct control *c, json_t **ret)
 {
 	size_t scanned = 0, n;
 
-	while ((n = scanned + str_find_byte(str_skip(buf_view(&c->in), scanned), '\n')) == c->in.n) {
+	while (
+	    (n = scanned + str_find_byte(str_skip(buf_view(&c->in), scanned), '\n')) == c->in.n) {
 		scanned = c->in.n;
 		if (fill(c) != EXIT_OK)
 			return EXIT_FAILED;

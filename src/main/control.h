@@ -29,7 +29,8 @@ int control_send_bytes(struct control *, struct str);
 /* Reads one object; the caller's to json_decref. */
 int control_receive(struct control *, json_t **ret);
 /* Reads n raw bytes in pieces: each to fn(arg). */
-int control_receive_bytes(struct control *, uint64_t n, int (*fn)(void *arg, struct str), void *arg);
+int control_receive_bytes(struct control *, uint64_t n, int (*fn)(void *arg, struct str),
+    void *arg);
 /* Tells why a reply is not ok; EXIT_OK when it is. */
 int control_check(const json_t *reply);
 /* Send, receive, check. */

@@ -75,8 +75,10 @@ open_store(const struct config *c, bool quiet, struct arena *a, struct store **r
 	if (r == E_IN_USE && quiet)
 		return EXIT_DATA_IN_USE;
 	if (r == E_IN_USE)
-		tell("another postrider uses the data folder %.*s: stop it first, or choose another "
-		     "with --data", STR_ARG(c->data));
+		tell(
+		    "another postrider uses the data folder %.*s: stop it first, or choose another "
+		    "with --data",
+		    STR_ARG(c->data));
 	else
 		tell("cannot open the store in %s: %s%s%.*s", path, error_row(r)->text,
 		    detail.n != 0 ? ": " : "", STR_ARG(buf_view(&detail)));
@@ -90,7 +92,7 @@ complete_accounts(struct engine *e, struct arena *a)
 	struct directory_account *list;
 	size_t                    n;
 	const struct actor        actor = { .protocol = ACTOR_SYSTEM };
-	int r = directory_account_list(e->directory, a, &list, &n);
+	int                       r = directory_account_list(e->directory, a, &list, &n);
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		const struct kv_part part = { KV_ACCOUNT, list[i].id };
@@ -108,7 +110,8 @@ int
 engine_open(const struct config *c, bool quiet, struct engine *ret)
 {
 	struct engine            e = { 0 };
-	const struct net_options net = { .workers = (int)c->workers, .job_threads = (int)c->job_threads,
+	const struct net_options net = { .workers = (int)c->workers,
+		.job_threads = (int)c->job_threads,
 		.conns_max = (int)c->connections,
 		.conns_per_address_max = (int)c->connections_per_address };
 	OWN_ARENA struct arena   a = ARENA_INIT(512 << 20);

@@ -1,6 +1,6 @@
 /*
- * main/engine.h: the data folder opened: store, directory, password checks and the net, joined in one
- * struct server. Used by `serve` and by commands that find no server running.
+ * main/engine.h: the data folder opened: store, directory, password checks and the net, joined in
+ * one struct server. Used by `serve` and by commands that find no server running.
  *
  * Folder   DIR/store (the engine's files), DIR/tls, DIR/control.sock.
  * Errors   told on standard error; the exit code comes back (EXIT_OK when all is open).

@@ -131,8 +131,8 @@ put_maildir_path(const struct export_message *m, struct buf *to)
 	const struct {
 		bool on;
 		char letter;
-	} flags[] = { { m->draft, 'D' }, { m->flagged, 'F' }, { m->answered, 'R' }, { m->seen, 'S' },
-		{ m->deleted, 'T' } };
+	} flags[] = { { m->draft, 'D' }, { m->flagged, 'F' }, { m->answered, 'R' },
+		{ m->seen, 'S' }, { m->deleted, 'T' } };
 
 	mutf7_from_utf8(m->mailbox, &name);
 	if (!str_eq(m->mailbox, STR("INBOX"))) {

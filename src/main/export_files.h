@@ -2,10 +2,10 @@
  * main/export_files.h: messages into files: eml, mbox, Maildir.
  *
  * eml       OUT/MAILBOX/UID.eml, the bytes as they are.
- * mbox      one file when one mailbox was asked for, else OUT/MAILBOX.mbox. mboxrd quoting. A message
- *           whose lines all end in CRLF gets the line ends of Unix; import turns them back.
- * maildir   OUT/ is INBOX, OUT/.Sub.Name the others (Maildir++, modified UTF-7), flags in the names;
- *           line ends as for mbox.
+ * mbox      one file when one mailbox was asked for, else OUT/MAILBOX.mbox. mboxrd quoting. A
+ *           message whose lines all end in CRLF gets the line ends of Unix; import turns them back.
+ * maildir   OUT/ is INBOX, OUT/.Sub.Name the others (Maildir++, modified UTF-7), flags in the
+ *           names; line ends as for mbox.
  * Safety    OUT must be new or an empty folder; nothing is overwritten. Mailbox names cannot leave
  *           OUT: a level "..", or one that begins with a dot, is written with '_'.
  * Memory    one message at a time.

@@ -110,8 +110,8 @@ date_field_ms(struct str bytes, int64_t fallback)
 static int64_t
 from_line_ms(struct str line)
 {
-	struct tm tm = { 0 };
-	char      text[128];
+	struct tm  tm = { 0 };
+	char       text[128];
 	struct str date;
 
 	str_cut(&line, ' ');
@@ -286,7 +286,7 @@ each_entry(const struct walk *w, const char *path, entry_fn fn)
 	for (int i = 0; i < n; i++) {
 		OWN_ARENA struct arena a = ARENA_INIT(1 << 16);
 		const char            *name = names[i]->d_name;
-		char *full = arena_printf(&a, "%s/%s", path, name);
+		char                  *full = arena_printf(&a, "%s/%s", path, name);
 
 		if (r == 0 && full != NULL && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
 			r = fn(w, full, name);
@@ -310,7 +310,7 @@ is_maildir(const char *path)
 	OWN_ARENA struct arena a = ARENA_INIT(1 << 16);
 	char *cur = arena_printf(&a, "%s/cur", path), *new = arena_printf(&a, "%s/new", path);
 
-	return cur != NULL && new != NULL && is_folder(cur) && is_folder(new);
+	return cur != NULL && new != NULL &&is_folder(cur) && is_folder(new);
 }
 
 static int

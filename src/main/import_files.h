@@ -2,12 +2,13 @@
  * main/import_files.h: messages out of files: .eml, folders of them, mbox, Maildir.
  *
  * Kinds      a folder with cur/ and new/ is a Maildir, and its .Sub.Name folders (Maildir++) are
- *            mailboxes too; any other folder is walked for files; a .eml file is one message; another
- *            file that begins with "From " is an mbox (mboxrd quoting), else one message.
- * Line ends  a file whose first line ends in CRLF is taken byte for byte. Else it has the line ends of
+ *            mailboxes too; any other folder is walked for files; a .eml file is one message;
+ *            another file that begins with "From " is an mbox (mboxrd quoting), else one message.
+ * Line ends  a file whose first line ends in CRLF is taken byte for byte. Else it has those of
  *            Unix, and each LF without CR becomes CRLF, as mail has them on the wire.
  * Flags      of Maildir names (":2,FRS"), and of Status and X-Status fields in an mbox.
- * Date       Maildir: the file's time; mbox: the "From " line; else the Date field, or the file's time.
+ * Date       Maildir: the file's time; mbox: the "From " line; else the Date field, or the file's
+ *            time.
  * Memory     one message at a time.
  * Source     https://cr.yp.to/proto/maildir.html, RFC 4155 (mbox)
  */

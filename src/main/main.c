@@ -51,8 +51,9 @@ main(int argc, char **argv)
 	OWN_ARENA struct arena arena = ARENA_INIT(ARENA_MAX);
 	struct options         options;
 	const struct command  *command;
-	int r = options_parse(argc, argv, COMMANDS, ARRAY_LEN(COMMANDS), &arena, &options, &command);
+	int                    r;
 
+	r = options_parse(argc, argv, COMMANDS, ARRAY_LEN(COMMANDS), &arena, &options, &command);
 	if (r != EXIT_OK || command == NULL)
 		return r;
 	return command->run(command, &options, &arena);

@@ -7,8 +7,18 @@
 #include "base/error.h"
 #include "main/version.h"
 
-enum { KEY_CONFIG = 256, KEY_DATA, KEY_LISTEN, KEY_ACCOUNT, KEY_MAILBOX, KEY_FORMAT, KEY_GENERATE,
-	KEY_HASH, KEY_HELP, KEY_VERSION };
+enum {
+	KEY_CONFIG = 256,
+	KEY_DATA,
+	KEY_LISTEN,
+	KEY_ACCOUNT,
+	KEY_MAILBOX,
+	KEY_FORMAT,
+	KEY_GENERATE,
+	KEY_HASH,
+	KEY_HELP,
+	KEY_VERSION
+};
 
 static const struct option LONG[] = {
 	{ "config", required_argument, NULL, KEY_CONFIG },
@@ -48,7 +58,7 @@ print_help(const struct command *table, size_t n)
 	puts("postrider: mail by SMTP, LMTP, IMAP and POP3 in one program\n");
 	for (size_t i = 0; i < n; i++)
 		printf("  postrider %s\n      %s\n", table[i].usage, table[i].help);
-	puts("\nWith every command: [--config FILE] [--data DIR]. Passwords are asked for, or read as\n"
+	puts("\nWith every command: [--config FILE] [--data DIR]. Passwords are asked for, or\n"
 	     "one line from standard input. See postrider(1).");
 }
 

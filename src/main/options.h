@@ -1,6 +1,6 @@
 /*
- * main/options.h: the command line, parsed once. `postrider [OPTIONS] COMMAND [WORD...]`; options may
- * stand anywhere.
+ * main/options.h: the command line, parsed once. `postrider [OPTIONS] COMMAND [WORD...]`; options
+ * may stand anywhere.
  *
  * Errors   a bad command line is told on standard error with the usage, and gives EXIT_USAGE.
  */
@@ -37,8 +37,8 @@ struct command {
 	const char *usage, *help;
 };
 
-/* Finds the command and its options: EXIT_OK, or an exit code after telling. --help and --version are
- * answered here (*ret_command is NULL then). */
+/* Finds the command and its options: EXIT_OK, or an exit code after telling. --help and --version
+ * are answered here (*ret_command is NULL then). */
 int options_parse(int argc, char **argv, const struct command *table, size_t n, struct arena *,
     struct options *ret, const struct command **ret_command);
 

@@ -1,5 +1,6 @@
 /*
- * serve/admin/admin.h: the control socket: what the command line asks of the store and the directory.
+ * serve/admin/admin.h: the control socket: what the command line asks of the store and the
+ * directory.
  *
  * Wire     one JSON object a line asks, one answers: {"op": NAME, ...} gives {"ok": true, ...} or
  *          {"ok": false, "error": NAME of error.def, "text": ..., "about": ...}. Requests may be

@@ -7,8 +7,8 @@
 static const struct {
 	const char *name;
 	unsigned    flag;
-} FLAG_NAMES[] = { { "seen", FLAG_SEEN }, { "answered", FLAG_ANSWERED }, { "flagged", FLAG_FLAGGED },
-	{ "deleted", FLAG_DELETED }, { "draft", FLAG_DRAFT } };
+} FLAG_NAMES[] = { { "seen", FLAG_SEEN }, { "answered", FLAG_ANSWERED },
+	{ "flagged", FLAG_FLAGGED }, { "deleted", FLAG_DELETED }, { "draft", FLAG_DRAFT } };
 
 static int
 read_flags(struct admin *s, struct account *account, struct flags *ret)
@@ -17,15 +17,16 @@ read_flags(struct admin *s, struct account *account, struct flags *ret)
 	json_t      *item;
 	size_t       i;
 
-	json_array_foreach(json_object_get(s->request, "flags"), i, item) {
+	json_array_foreach (json_object_get(s->request, "flags"), i, item) {
 		for (size_t k = 0; k < ARRAY_LEN(FLAG_NAMES); k++)
 			if (json_is_string(item) &&
 			    str_eq(str_c(json_string_value(item)), str_c(FLAG_NAMES[k].name)))
 				ret->system |= FLAG_NAMES[k].flag;
 	}
-	json_array_foreach(json_object_get(s->request, "keywords"), i, item) {
+	json_array_foreach (json_object_get(s->request, "keywords"), i, item) {
 		unsigned number;
-		int r = keyword_number(account, str_c(json_string_value(item)), true, &actor, &number);
+		int      r =
+		    keyword_number(account, str_c(json_string_value(item)), true, &actor, &number);
 
 		if (r < 0)
 			return r;

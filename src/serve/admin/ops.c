@@ -348,7 +348,7 @@ const struct admin_op ADMIN_OPS[] = {
 	{ "account-disable",  run_account_disable },  /* addresses */
 	{ "account-remove",   run_account_remove },   /* addresses */
 	{ "account-list",     run_account_list },     /* -> accounts */
-	{ "account-show",     run_account_show },     /* addresses -> accounts with use and mailboxes */
+	{ "account-show",     run_account_show },     /* addresses -> accounts, mailboxes */
 	{ "alias-add",        run_alias_add },        /* address, targets */
 	{ "alias-remove",     run_alias_remove },     /* address, targets (none: all) */
 	{ "alias-list",       run_alias_list },       /* -> aliases */
