@@ -59,7 +59,7 @@ print_help(const struct command *table, size_t n)
 	for (size_t i = 0; i < n; i++)
 		printf("  postrider %s\n      %s\n", table[i].usage, table[i].help);
 	puts("\nWith every command: [--config FILE] [--data DIR]. Passwords are asked for, or\n"
-	     "one line from standard input. See postrider(1).");
+	     "read as one line from standard input. See postrider(1).");
 }
 
 static int
