@@ -242,7 +242,7 @@ def test_many_literals_before_login():
                 wire.send(b"a LOGIN")
                 for _ in range(2000):
                     wire.send(b" {50000+}\r\n" + b"x" * 50000)
-                wire.send(b"\r\n")
+                wire.send(b"\r\nz LOGOUT\r\n")
                 while wire.line():
                     pass
             except OSError:
