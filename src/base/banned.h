@@ -9,9 +9,16 @@
 #include <string.h>
 #include <time.h>
 
-#ifndef __cplusplus
+/* The C library may define some as macros, and a poisoned macro is a warning of its own. */
+#undef strcpy
+#undef strcat
+#undef strncpy
+#undef strncat
+#undef sprintf
+#undef vsprintf
+#undef strtok
+
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok
 #pragma GCC poison gmtime localtime ctime asctime atoi atol atoll strerror
-#endif
 
 #endif

@@ -70,11 +70,12 @@ static void
 decide(struct smtp_header *h, struct str look, size_t n, const char **from)
 {
 	char       bytes[SMTP_HEADER_NAME];
-	struct str name = str_of(bytes, h->held_n + n);
+	struct str name;
 	bool       is_line = n < look.n && look.p[n] == '\n';
 
 	memcpy(bytes, h->held, h->held_n);
 	memcpy(bytes + h->held_n, look.p, n);
+	name = str_of(bytes, h->held_n + n);
 	if (is_line && (name.n == 0 || str_eq(name, STR("\r")))) {
 		flush(h, from, look.p);
 		put_missing(h);

@@ -79,9 +79,9 @@ static enum step
 fail(struct fetch *f, int err)
 {
 	log_event(LOG_WARN, "imap-fetch-failed", LOG_U("session", conn_id(f->session->conn)),
-	    LOG_U("account", account_number(f->session->account)), LOG_U("uid", f->m.uid),
+	    LOG_U("account", account_number(f->session->account)), LOG_U("uid", f->now.m.uid),
 	    LOG_ERR(err));
-	if (!f->whole)
+	if (!f->now.whole)
 		return STEP_CLOSE; /* in the midst of a literal */
 	return imap_fail(f->session, err);
 }
@@ -99,10 +99,10 @@ answer(struct fetch *f, bool uid)
 static int
 fetch_more(struct fetch *f)
 {
-	int r = f->open ? fetch_message_more(f) : FETCH_DONE;
+	int r = f->now.open ? fetch_message_more(f) : FETCH_DONE;
 
 	while (r == FETCH_DONE) {
-		f->whole = true;
+		f->now.whole = true;
 		if (conn_output_full(f->session->conn))
 			return FETCH_FULL;
 		if (f->sets_seen && f->walk.next > f->seen_upto) {
@@ -110,12 +110,12 @@ fetch_more(struct fetch *f)
 			if (r < 0)
 				return r;
 		}
-		r = walk_next(&f->walk, &f->m, &f->facts);
+		r = walk_next(&f->walk, &f->now.m, &f->now.facts);
 		if (r <= 0)
 			return r;
 		f->found++;
 		r = FETCH_DONE;
-		if (is_asked(f, &f->m)) {
+		if (is_asked(f, &f->now.m)) {
 			fetch_message_begin(f);
 			r = fetch_message_more(f);
 		}

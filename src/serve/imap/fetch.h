@@ -15,24 +15,8 @@
 
 enum { FETCH_DONE = 0, FETCH_FULL = 1 };
 
-struct fetch {
-	struct imap_session     *session;
-	const struct imap_fetch *ask;
-	struct str              *names;      /* "BODY[TEXT]<0> " for each item with a section */
-	bool                     put_uid;    /* UID FETCH: the UID comes first, asked for or not */
-	bool                     has_flags;  /* FLAGS is among the items */
-	bool                     has_modseq;
-	bool                     needs_facts;
-
-	/* the messages */
-	struct ranges uids;
-	uint32_t      found;     /* of uids, so far */
-	struct walk   walk;
-	bool          sets_seen; /* a body is asked for without PEEK, in a read-write mailbox */
-	uint32_t      seen_upto; /* \Seen is set on all of uids up to here */
-	struct ranges seen;      /* those where that was new */
-
-	/* the message under way */
+/* The message whose answer is under way. */
+struct fetch_message {
 	bool                 open;
 	struct message       m;
 	struct message_facts facts;
@@ -51,11 +35,28 @@ struct fetch {
 	struct buf           chosen;      /* the fields that were chosen from it */
 };
 
+struct fetch {
+	struct imap_session     *session;
+	const struct imap_fetch *ask;
+	struct str              *names;      /* "BODY[TEXT]<0> " for each item with a section */
+	bool                     put_uid;    /* UID FETCH: the UID comes first, asked for or not */
+	bool                     has_flags;  /* FLAGS is among the items */
+	bool                     has_modseq;
+	bool                     needs_facts;
+	struct ranges            uids;       /* what is asked for */
+	uint32_t                 found;      /* of uids, so far */
+	struct walk              walk;
+	bool                     sets_seen;  /* a body without PEEK, in a read-write mailbox */
+	uint32_t                 seen_upto;  /* \Seen is set on all of uids up to here */
+	struct ranges            seen;       /* those where that was new */
+	struct fetch_message     now;
+};
+
 /* f is all zeros; `ask` outlives it. 0 or E_NOMEM; fetch_done in both cases. */
 int  fetch_init(struct fetch *, struct imap_session *, const struct imap_fetch *ask, bool uid);
 void fetch_done(struct fetch *);
 
-/* The message is in f->m, and its facts in f->facts. */
+/* The message is in f->now.m, and its facts in f->now.facts. */
 void fetch_message_begin(struct fetch *);
 /* FETCH_DONE, FETCH_FULL or an error. After an error with `whole` the line was taken back; else a
  * literal is cut off and nothing but closing is left. */

@@ -55,10 +55,10 @@ fetch_init(struct fetch *f, struct imap_session *s, const struct imap_fetch *ask
 	f->session = s;
 	f->ask = ask;
 	f->put_uid = uid;
-	buf_init(&f->facts_hold, FACTS_MAX);
-	buf_init(&f->header, HEADER_MAX);
-	buf_init(&f->chosen, HEADER_MAX);
-	arena_init(&f->parts_arena, PARTS_ARENA_MAX);
+	buf_init(&f->now.facts_hold, FACTS_MAX);
+	buf_init(&f->now.header, HEADER_MAX);
+	buf_init(&f->now.chosen, HEADER_MAX);
+	arena_init(&f->now.parts_arena, PARTS_ARENA_MAX);
 	for (size_t i = 0; i < ask->n_items; i++) {
 		const struct imap_fetch_item *it = &ask->items[i];
 
@@ -78,10 +78,10 @@ fetch_done(struct fetch *f)
 	walk_pause(&f->walk);
 	ranges_done(&f->uids);
 	ranges_done(&f->seen);
-	buf_done(&f->facts_hold);
-	buf_done(&f->header);
-	buf_done(&f->chosen);
-	arena_done(&f->parts_arena);
+	buf_done(&f->now.facts_hold);
+	buf_done(&f->now.header);
+	buf_done(&f->now.chosen);
+	arena_done(&f->now.parts_arena);
 }
 
 /* --- small items --- */
@@ -92,9 +92,9 @@ next_item(struct fetch *f)
 {
 	struct buf *out = conn_output(f->session->conn);
 
-	if (f->any)
+	if (f->now.any)
 		buf_byte(out, ' ');
-	f->any = true;
+	f->now.any = true;
 	return out;
 }
 
@@ -107,9 +107,9 @@ put_number(struct fetch *f, struct str name, uint64_t value, struct str end)
 
 	if (room == NULL)
 		return;
-	if (f->any)
+	if (f->now.any)
 		*p++ = ' ';
-	f->any = true;
+	f->now.any = true;
 	memcpy(p, name.p, name.n);
 	p = put_digits(p + name.n, value);
 	memcpy(p, end.p, end.n);
@@ -119,13 +119,13 @@ put_number(struct fetch *f, struct str name, uint64_t value, struct str end)
 static void
 put_uid(struct fetch *f)
 {
-	put_number(f, STR("UID "), f->m.uid, STR(""));
+	put_number(f, STR("UID "), f->now.m.uid, STR(""));
 }
 
 static void
 put_modseq(struct fetch *f)
 {
-	put_number(f, STR("MODSEQ ("), f->m.modseq, STR(")"));
+	put_number(f, STR("MODSEQ ("), f->now.m.modseq, STR(")"));
 }
 
 static void
@@ -134,7 +134,7 @@ put_flags(struct fetch *f)
 	struct buf *out = next_item(f);
 
 	buf_str(out, STR("FLAGS ("));
-	view_put_flags(f->session->view, out, &f->m);
+	view_put_flags(f->session->view, out, &f->now.m);
 	buf_byte(out, ')');
 }
 
@@ -153,7 +153,7 @@ put_date(struct fetch *f)
 	struct buf *out = next_item(f);
 
 	buf_str(out, STR("INTERNALDATE "));
-	imap_put_date_time(out, f->m.internal_ms, f->m.internal_zone_min);
+	imap_put_date_time(out, f->now.m.internal_ms, f->now.m.internal_zone_min);
 }
 
 /* --- sections: which bytes --- */
@@ -161,10 +161,10 @@ put_date(struct fetch *f)
 static int
 unpack_parts(struct fetch *f)
 {
-	if (f->parts != NULL)
+	if (f->now.parts != NULL)
 		return 0;
-	arena_reset(&f->parts_arena);
-	return message_parts_unpack(f->facts.parts, &f->parts_arena, &f->parts, &f->n_parts);
+	arena_reset(&f->now.parts_arena);
+	return message_parts_unpack(f->now.facts.parts, &f->now.parts_arena, &f->now.parts, &f->now.n_parts);
 }
 
 /* Header and text of a whole message: the one at hand, or one inside a message/rfc822 part. */
@@ -193,7 +193,7 @@ part_extent(struct fetch *f, const struct imap_section *sec, struct extent *ret)
 
 	if (r < 0)
 		return r;
-	p = message_part_find(f->parts, f->n_parts, sec->path, sec->n_path);
+	p = message_part_find(f->now.parts, f->now.n_parts, sec->path, sec->n_path);
 	*ret = none;
 	if (p == NULL)
 		return 0;
@@ -202,7 +202,7 @@ part_extent(struct fetch *f, const struct imap_section *sec, struct extent *ret)
 	} else if (sec->text == IMAP_SECTION_MIME) {
 		*ret = (struct extent){ false, p->header_off, p->header_n };
 	} else if (p->is_message && p->n_children != 0) {
-		inner = &f->parts[p->first_child];
+		inner = &f->now.parts[p->first_child];
 		header = (struct extent){ false, inner->header_off, inner->header_n };
 		*ret = message_extent(&header, p->body_off + p->body_n, sec->text);
 	}
@@ -212,7 +212,7 @@ part_extent(struct fetch *f, const struct imap_section *sec, struct extent *ret)
 static int
 section_extent(struct fetch *f, const struct imap_fetch_item *it, struct extent *ret)
 {
-	const struct extent    header = { false, 0, f->m.header_n };
+	const struct extent    header = { false, 0, f->now.m.header_n };
 	enum imap_section_text text = IMAP_SECTION_ALL;
 
 	if (names_part(it))
@@ -223,7 +223,7 @@ section_extent(struct fetch *f, const struct imap_fetch_item *it, struct extent 
 		text = IMAP_SECTION_HEADER;
 	else if (it->kind == IMAP_FETCH_RFC822_TEXT)
 		text = IMAP_SECTION_TEXT;
-	*ret = message_extent(&header, f->m.size, text);
+	*ret = message_extent(&header, f->now.m.size, text);
 	return 0;
 }
 
@@ -247,13 +247,13 @@ cut(const struct imap_fetch_item *it, uint64_t *off, uint64_t *n)
 static size_t
 read_size(const struct fetch *f)
 {
-	uint64_t n = f->literal_left;
+	uint64_t n = f->now.literal_left;
 	uint64_t stop;
 
-	if (f->literal_off < f->m.header_n)
-		stop = f->m.header_n - f->literal_off;
+	if (f->now.literal_off < f->now.m.header_n)
+		stop = f->now.m.header_n - f->now.literal_off;
 	else
-		stop = KV_BLOB_PIECE - (f->literal_off - f->m.header_n) % KV_BLOB_PIECE;
+		stop = KV_BLOB_PIECE - (f->now.literal_off - f->now.m.header_n) % KV_BLOB_PIECE;
 	return (size_t)(n < stop ? n : stop);
 }
 
@@ -263,22 +263,22 @@ put_literal_more(struct fetch *f)
 	struct conn *conn = f->session->conn;
 	struct buf  *out = conn_output(conn);
 
-	while (f->literal_left > 0) {
+	while (f->now.literal_left > 0) {
 		size_t n, had = out->n;
 		int    r;
 
 		if (conn_output_full(conn))
 			return FETCH_FULL;
 		n = read_size(f);
-		r = message_read(f->session->account, &f->m, f->literal_off, n, out);
+		r = message_read(f->session->account, &f->now.m, f->now.literal_off, n, out);
 		if (r < 0)
 			return r;
 		if (out->n - had != n)
 			return out->err < 0 ? out->err : E_CORRUPT;
-		f->literal_off += n;
-		f->literal_left -= n;
+		f->now.literal_off += n;
+		f->now.literal_left -= n;
 	}
-	f->in_literal = false;
+	f->now.in_literal = false;
 	return FETCH_DONE;
 }
 
@@ -294,9 +294,9 @@ put_extent(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
 		return FETCH_DONE;
 	}
 	imap_put_literal_head(out, e.n);
-	f->in_literal = true;
-	f->literal_off = e.off;
-	f->literal_left = e.n;
+	f->now.in_literal = true;
+	f->now.literal_off = e.off;
+	f->now.literal_left = e.n;
 	return put_literal_more(f);
 }
 
@@ -309,20 +309,20 @@ put_fields(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
 	struct buf                *out;
 	int                        r;
 
-	buf_reset(&f->header);
-	buf_reset(&f->chosen);
-	r = message_read(f->session->account, &f->m, e.off, (size_t)e.n, &f->header);
+	buf_reset(&f->now.header);
+	buf_reset(&f->now.chosen);
+	r = message_read(f->session->account, &f->now.m, e.off, (size_t)e.n, &f->now.header);
 	if (r < 0)
 		return r;
-	header_fields(buf_view(&f->header), sec->fields, sec->n_fields,
-	    sec->text == IMAP_SECTION_FIELDS_NOT, &f->chosen);
-	if (f->header.err < 0 || f->chosen.err < 0)
-		return f->header.err < 0 ? f->header.err : f->chosen.err;
-	n = f->chosen.n;
+	header_fields(buf_view(&f->now.header), sec->fields, sec->n_fields,
+	    sec->text == IMAP_SECTION_FIELDS_NOT, &f->now.chosen);
+	if (f->now.header.err < 0 || f->now.chosen.err < 0)
+		return f->now.header.err < 0 ? f->now.header.err : f->now.chosen.err;
+	n = f->now.chosen.n;
 	cut(it, &off, &n);
 	out = next_item(f);
 	buf_str(out, f->names[it - f->ask->items]);
-	imap_put_literal(out, str_of(f->chosen.p + off, (size_t)n));
+	imap_put_literal(out, str_of(f->now.chosen.p + off, (size_t)n));
 	return FETCH_DONE;
 }
 
@@ -356,19 +356,19 @@ put_item(struct fetch *f, const struct imap_fetch_item *it)
 		put_date(f);
 		return FETCH_DONE;
 	case IMAP_FETCH_SIZE:
-		put_number(f, STR("RFC822.SIZE "), f->m.size, STR(""));
+		put_number(f, STR("RFC822.SIZE "), f->now.m.size, STR(""));
 		return FETCH_DONE;
 	case IMAP_FETCH_MODSEQ:
 		put_modseq(f);
 		return FETCH_DONE;
 	case IMAP_FETCH_ENVELOPE:
-		put_fact(f, STR("ENVELOPE "), f->facts.envelope);
+		put_fact(f, STR("ENVELOPE "), f->now.facts.envelope);
 		return FETCH_DONE;
 	case IMAP_FETCH_BODY:
-		put_fact(f, STR("BODY "), f->facts.body);
+		put_fact(f, STR("BODY "), f->now.facts.body);
 		return FETCH_DONE;
 	case IMAP_FETCH_BODYSTRUCTURE:
-		put_fact(f, STR("BODYSTRUCTURE "), f->facts.body_structure);
+		put_fact(f, STR("BODYSTRUCTURE "), f->now.facts.body_structure);
 		return FETCH_DONE;
 	default:
 		return put_section(f, it);
@@ -397,7 +397,7 @@ put_line_start(struct fetch *f)
 
 	if (room == NULL)
 		return;
-	p = put_digits(PUT_TEXT(room, "* "), view_number(f->session->view, f->m.uid));
+	p = put_digits(PUT_TEXT(room, "* "), view_number(f->session->view, f->now.m.uid));
 	p = PUT_TEXT(p, " FETCH (");
 	buf_commit(out, (size_t)(p - room));
 }
@@ -406,17 +406,17 @@ void
 fetch_message_begin(struct fetch *f)
 {
 	struct buf *out = conn_output(f->session->conn);
-	bool        now_seen = f->seen.n != 0 && ranges_has(&f->seen, f->m.uid);
+	bool        now_seen = f->seen.n != 0 && ranges_has(&f->seen, f->now.m.uid);
 
-	f->open = true;
-	f->parts = NULL;
-	f->item = 0;
-	f->any = false;
-	f->in_literal = false;
+	f->now.open = true;
+	f->now.parts = NULL;
+	f->now.item = 0;
+	f->now.any = false;
+	f->now.in_literal = false;
 	if (f->has_flags || now_seen)
-		view_put_flag_list_for(f->session->view, out, &f->m.flags);
-	f->whole = true;
-	f->line_at = out->n;
+		view_put_flag_list_for(f->session->view, out, &f->now.m.flags);
+	f->now.whole = true;
+	f->now.line_at = out->n;
 	put_line_start(f);
 	if (f->put_uid)
 		put_uid(f);
@@ -428,22 +428,22 @@ fetch_message_begin(struct fetch *f)
 static int
 hold_facts(struct fetch *f)
 {
-	struct str *slices[] = { &f->facts.envelope, &f->facts.body, &f->facts.body_structure,
-		&f->facts.parts };
+	struct str *slices[] = { &f->now.facts.envelope, &f->now.facts.body, &f->now.facts.body_structure,
+		&f->now.facts.parts };
 	size_t      at = 0;
 
-	f->whole = false;
+	f->now.whole = false;
 	if (!f->needs_facts)
 		return 0;
-	if (f->facts_hold.n != 0 && f->facts.envelope.p == f->facts_hold.p)
+	if (f->now.facts_hold.n != 0 && f->now.facts.envelope.p == f->now.facts_hold.p)
 		return 0;
-	buf_reset(&f->facts_hold);
+	buf_reset(&f->now.facts_hold);
 	for (size_t i = 0; i < ARRAY_LEN(slices); i++)
-		buf_str(&f->facts_hold, *slices[i]);
-	if (f->facts_hold.err < 0)
-		return f->facts_hold.err;
+		buf_str(&f->now.facts_hold, *slices[i]);
+	if (f->now.facts_hold.err < 0)
+		return f->now.facts_hold.err;
 	for (size_t i = 0; i < ARRAY_LEN(slices); i++) {
-		slices[i]->p = f->facts_hold.p + at;
+		slices[i]->p = f->now.facts_hold.p + at;
 		at += slices[i]->n;
 	}
 	return 0;
@@ -453,18 +453,18 @@ int
 fetch_message_more(struct fetch *f)
 {
 	struct buf *out = conn_output(f->session->conn);
-	int         r = f->in_literal ? put_literal_more(f) : FETCH_DONE;
+	int         r = f->now.in_literal ? put_literal_more(f) : FETCH_DONE;
 
-	while (r == FETCH_DONE && f->item < f->ask->n_items)
-		r = put_item(f, &f->ask->items[f->item++]);
+	while (r == FETCH_DONE && f->now.item < f->ask->n_items)
+		r = put_item(f, &f->ask->items[f->now.item++]);
 	if (r == FETCH_FULL) {
 		r = hold_facts(f);
 		return r < 0 ? r : FETCH_FULL;
 	}
-	f->open = false;
+	f->now.open = false;
 	if (r < 0) {
-		if (f->whole)
-			out->n = f->line_at;
+		if (f->now.whole)
+			out->n = f->now.line_at;
 		return r;
 	}
 	buf_str(out, STR(")\r\n"));

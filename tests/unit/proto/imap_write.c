@@ -122,7 +122,7 @@ static void
 test_item_names(void **state)
 {
 	OWN_BUF struct buf     b = BUF_INIT(65536);
-	char                   name[100];
+	char                   name[100] = { 0 };
 	struct str             fields[] = { STR("a\r\nb"), STR("x"), str_of(name, sizeof(name)) };
 	uint32_t               path[] = { 1, 22 };
 	struct imap_fetch_item item = {

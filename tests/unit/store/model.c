@@ -449,7 +449,8 @@ do_rename(struct model *md)
 			assert_ok(mailbox_subscribe(md->e->a, str_c(c->name), false, &ACTOR));
 		c->subscribed = false;
 		memcpy(old, c->name, sizeof(old));
-		snprintf(c->name, sizeof(c->name), "%s%.40s", to, old + strlen(from));
+		assert_true(snprintf(c->name, sizeof(c->name), "%s%s", to, old + strlen(from)) <
+		    (int)sizeof(c->name));
 	}
 	model_parents(md, to);
 }
