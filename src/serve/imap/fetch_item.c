@@ -161,10 +161,13 @@ put_date(struct fetch *f)
 static int
 unpack_parts(struct fetch *f)
 {
-	if (f->now.parts != NULL)
+	struct fetch_message *now = &f->now;
+
+	if (now->parts != NULL)
 		return 0;
-	arena_reset(&f->now.parts_arena);
-	return message_parts_unpack(f->now.facts.parts, &f->now.parts_arena, &f->now.parts, &f->now.n_parts);
+	arena_reset(&now->parts_arena);
+	return message_parts_unpack(
+	    now->facts.parts, &now->parts_arena, &now->parts, &now->n_parts);
 }
 
 /* Header and text of a whole message: the one at hand, or one inside a message/rfc822 part. */
@@ -428,22 +431,22 @@ fetch_message_begin(struct fetch *f)
 static int
 hold_facts(struct fetch *f)
 {
-	struct str *slices[] = { &f->now.facts.envelope, &f->now.facts.body, &f->now.facts.body_structure,
-		&f->now.facts.parts };
-	size_t      at = 0;
+	struct message_facts *facts = &f->now.facts;
+	struct buf           *hold = &f->now.facts_hold;
+	struct str           *slices[] = { &facts->envelope, &facts->body, &facts->body_structure,
+		&facts->parts };
+	size_t                at = 0;
 
 	f->now.whole = false;
-	if (!f->needs_facts)
+	if (!f->needs_facts || (hold->n != 0 && facts->envelope.p == hold->p))
 		return 0;
-	if (f->now.facts_hold.n != 0 && f->now.facts.envelope.p == f->now.facts_hold.p)
-		return 0;
-	buf_reset(&f->now.facts_hold);
+	buf_reset(hold);
 	for (size_t i = 0; i < ARRAY_LEN(slices); i++)
-		buf_str(&f->now.facts_hold, *slices[i]);
-	if (f->now.facts_hold.err < 0)
-		return f->now.facts_hold.err;
+		buf_str(hold, *slices[i]);
+	if (hold->err < 0)
+		return hold->err;
 	for (size_t i = 0; i < ARRAY_LEN(slices); i++) {
-		slices[i]->p = f->now.facts_hold.p + at;
+		slices[i]->p = hold->p + at;
 		at += slices[i]->n;
 	}
 	return 0;
