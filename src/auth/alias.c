@@ -323,12 +323,12 @@ alias_forget_target(struct dir_change *c, struct str name)
 /* --- listing --- */
 
 static int
-list_alias(struct str key, struct str value, struct arena *a, struct directory_alias *ret,
-    bool *ret_is)
+take_alias(struct str key, struct str value, struct arena *a, void *item, bool *ret_is)
 {
-	struct dir_entry e;
-	struct str       kept;
-	int              r;
+	struct directory_alias *ret = item;
+	struct dir_entry        e;
+	struct str              kept;
+	int                     r;
 
 	*ret_is = false;
 	/* Accounts, most of the entries, are passed over without a copy. */
@@ -351,29 +351,7 @@ int
 directory_alias_list(struct directory *d, struct arena *a, struct directory_alias **ret,
     size_t *ret_n)
 {
-	OWN(kv_iter)            it = NULL;
-	struct directory_alias *list = NULL, *grown;
-	struct str              key, value;
-	size_t                  n = 0, cap = 0;
-	bool                    is;
-	int                     r;
+	static const struct dir_lister ALIASES = { 'A', sizeof(**ret), take_alias };
 
-	r = kv_scan(d->kv, DIR_PART, STR("A"), STR("B"), false, &it);
-	while (r == 0 && (r = kv_iter_next(it, &key, &value)) == 1) {
-		if (n == cap) {
-			grown = arena_grow(a, list, cap * sizeof(*list),
-			    (cap * 2 + 16) * sizeof(*list));
-			if (grown == NULL)
-				return E_NOMEM;
-			list = grown;
-			cap = cap * 2 + 16;
-		}
-		r = list_alias(key, value, a, &list[n], &is);
-		n += r == 0 && is;
-	}
-	if (r < 0)
-		return r;
-	*ret = list;
-	*ret_n = n;
-	return 0;
+	return dir_list(d, &ALIASES, a, (void **)ret, ret_n);
 }

@@ -100,3 +100,34 @@ dir_is_local(struct directory *d, struct str domain, bool *ret)
 	dir_key_domain(&k, domain);
 	return dir_has(d, &k, ret);
 }
+
+int
+dir_list(struct directory *d, const struct dir_lister *l, struct arena *a, void **ret,
+    size_t *ret_n)
+{
+	OWN(kv_iter) it = NULL;
+	const char   from = l->space, to = (char)(l->space + 1);
+	struct str   key, value;
+	char        *items = NULL, *grown;
+	size_t       n = 0, cap = 0;
+	bool         is;
+	int          r;
+
+	r = kv_scan(d->kv, DIR_PART, str_of(&from, 1), str_of(&to, 1), false, &it);
+	while (r == 0 && (r = kv_iter_next(it, &key, &value)) == 1) {
+		if (n == cap) {
+			grown = arena_grow(a, items, cap * l->width, (cap * 2 + 16) * l->width);
+			if (grown == NULL)
+				return E_NOMEM;
+			items = grown;
+			cap = cap * 2 + 16;
+		}
+		r = l->take(key, value, a, items + n * l->width, &is);
+		n += r == 0 && is;
+	}
+	if (r < 0)
+		return r;
+	*ret = items;
+	*ret_n = n;
+	return 0;
+}

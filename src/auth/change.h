@@ -35,4 +35,14 @@ int dir_get(struct directory *, struct str name, struct arena *, struct dir_entr
 int dir_has(struct directory *, const struct dir_key *, bool *ret);
 int dir_is_local(struct directory *, struct str domain, bool *ret);
 
+/* Lists the keys that begin with `space` (keys.h): take() makes an item of `width` bytes of each,
+ * or says that it is none. *ret is an array of *ret_n items in the arena. */
+struct dir_lister {
+	char   space;
+	size_t width;
+	int (*take)(struct str key, struct str value, struct arena *, void *item, bool *ret_is);
+};
+int dir_list(struct directory *, const struct dir_lister *, struct arena *, void **ret,
+    size_t *ret_n);
+
 #endif

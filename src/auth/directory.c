@@ -124,34 +124,20 @@ directory_domain_is_local(struct directory *d, struct str domain, bool *ret)
 	return r < 0 ? r : dir_is_local(d, name, ret);
 }
 
+static int
+take_domain(struct str key, struct str value, struct arena *a, void *item, bool *ret_is)
+{
+	(void)value;
+	*ret_is = true;
+	return arena_dup(a, str_skip(key, 1), item);
+}
+
 int
 directory_domain_list(struct directory *d, struct arena *a, struct str **ret, size_t *ret_n)
 {
-	OWN(kv_iter)   it = NULL;
-	struct dir_key from, to;
-	struct str    *list = NULL, *grown, key, value;
-	size_t         n = 0, cap = 0;
-	int            r;
+	static const struct dir_lister DOMAINS = { 'D', sizeof(**ret), take_domain };
 
-	dir_key_domain(&from, STR_NONE);
-	dir_key_end(&from, &to);
-	r = kv_scan(d->kv, DIR_PART, dir_key_str(&from), dir_key_str(&to), false, &it);
-	while (r == 0 && (r = kv_iter_next(it, &key, &value)) == 1) {
-		if (n == cap) {
-			grown = arena_grow(a, list, cap * sizeof(*list),
-			    (cap * 2 + 16) * sizeof(*list));
-			if (grown == NULL)
-				return E_NOMEM;
-			list = grown;
-			cap = cap * 2 + 16;
-		}
-		r = arena_dup(a, str_skip(key, 1), &list[n++]);
-	}
-	if (r < 0)
-		return r;
-	*ret = list;
-	*ret_n = n;
-	return 0;
+	return dir_list(d, &DOMAINS, a, (void **)ret, ret_n);
 }
 
 /* --- accounts: adding --- */
@@ -296,12 +282,12 @@ directory_account_by_id(struct directory *d, uint64_t id, struct arena *a,
 }
 
 static int
-list_entry(struct str key, struct str value, struct arena *a, struct directory_account *ret,
-    bool *ret_is)
+take_account(struct str key, struct str value, struct arena *a, void *item, bool *ret_is)
 {
-	struct dir_entry e;
-	struct str       name;
-	int              r;
+	struct directory_account *ret = item;
+	struct dir_entry          e;
+	struct str                name;
+	int                       r;
 
 	*ret_is = false;
 	r = dir_entry_unpack(value, a, &e);
@@ -321,31 +307,9 @@ int
 directory_account_list(struct directory *d, struct arena *a, struct directory_account **ret,
     size_t *ret_n)
 {
-	OWN(kv_iter)              it = NULL;
-	struct directory_account *list = NULL, *grown;
-	struct str                key, value;
-	size_t                    n = 0, cap = 0;
-	bool                      is;
-	int                       r;
+	static const struct dir_lister ACCOUNTS = { 'A', sizeof(**ret), take_account };
 
-	r = kv_scan(d->kv, DIR_PART, STR("A"), STR("B"), false, &it);
-	while (r == 0 && (r = kv_iter_next(it, &key, &value)) == 1) {
-		if (n == cap) {
-			grown = arena_grow(a, list, cap * sizeof(*list),
-			    (cap * 2 + 16) * sizeof(*list));
-			if (grown == NULL)
-				return E_NOMEM;
-			list = grown;
-			cap = cap * 2 + 16;
-		}
-		r = list_entry(key, value, a, &list[n], &is);
-		n += r == 0 && is;
-	}
-	if (r < 0)
-		return r;
-	*ret = list;
-	*ret_n = n;
-	return 0;
+	return dir_list(d, &ACCOUNTS, a, (void **)ret, ret_n);
 }
 
 /* --- accounts: changing --- */
