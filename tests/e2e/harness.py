@@ -113,7 +113,7 @@ class Server:
 
     def times_ready(self):
         """How often the log tells that it was ready, in either format."""
-        return len(re.findall(r' info ready |"event":"ready"', self.log()))
+        return len(re.findall(r'[ >]info ready |"event":"ready"', self.log()))
 
     def stop(self):
         """Asks it to end; returns its exit status."""

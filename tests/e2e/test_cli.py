@@ -3,6 +3,8 @@ import mailbox
 import os
 import re
 import shutil
+import signal
+import ssl
 import stat
 import subprocess
 import threading
@@ -189,16 +191,39 @@ def test_files_are_private():
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-def test_certificate_is_reloaded():
+def certificate_changes(server, announce):
+    """A new certificate in the old place is in use, without a restart."""
+    def shown():
+        return ssl.get_server_certificate(("127.0.0.1", server.ports["imaps"]))
+
+    before = shown()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-days", "2", "-subj", "/CN=new.test",
+                    "-keyout", str(server.data / "tls/key.pem"),
+                    "-out", str(server.data / "tls/certificate.pem")], check=True, capture_output=True)
+    announce()
+    eventually(lambda: shown() != before, seconds=60)
+
+
+def test_certificate_is_reloaded_on_sighup():
     with Server() as server:
-        import ssl
-        before = ssl.get_server_certificate(("127.0.0.1", server.ports["imaps"]))
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                        "-nodes", "-days", "2", "-subj", "/CN=new.test",
-                        "-keyout", str(server.data / "tls/key.pem"),
-                        "-out", str(server.data / "tls/certificate.pem")], check=True, capture_output=True)
-        server.process.send_signal(1)
-        eventually(lambda: ssl.get_server_certificate(("127.0.0.1", server.ports["imaps"])) != before)
+        certificate_changes(server, lambda: server.process.send_signal(signal.SIGHUP))
+
+
+def test_certificate_is_reloaded_when_it_changes():
+    with Server() as server:
+        certificate_changes(server, lambda: None)
+
+
+def test_journald_gets_priorities():
+    """journald names its stream by device and inode; then lines begin with a priority, without a time."""
+    server = Server()
+    server.log_path.touch()
+    status = server.log_path.stat()
+    server.env["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
+    with server:
+        lines = server.log().splitlines()
+        assert lines and all(line.startswith("<6>info ") for line in lines), lines
 
 
 # --- import and export ---
