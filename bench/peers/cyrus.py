@@ -1,0 +1,105 @@
+"""Cyrus IMAP. Debian does not let it be installed beside Dovecot: its packages are fetched and unpacked
+into the run's folder, and it runs from there."""
+import os
+import pwd
+import subprocess
+from pathlib import Path
+
+from peers.peer import PASSWORD, Broken, Peer, output
+
+PACKAGES = Path(__file__).resolve().parent.parent.parent / "tools" / "packages"
+USER = "nobody"
+
+
+class Cyrus(Peer):
+    name, title = "cyrus", "Cyrus"
+    LISTENERS = ("lmtp", "imap", "imaps", "pop3", "pop3s")
+
+    def __init__(self, place):
+        super().__init__(place)
+        self.root = place.folder / "cyrus-programs"
+        self.programs = self.root / "usr/lib/cyrus/bin"
+
+    def install(self):
+        if os.getuid() != 0:
+            raise Broken("Cyrus wants to be started as root")
+        if self.root.exists():
+            return
+        kept = self.place.build / "bench-packages"
+        kept.mkdir(exist_ok=True)
+        lines = [line.split() for line in PACKAGES.read_text().splitlines()]
+        wanted = [words[1] for words in lines if words and words[0] == "unpacked"]
+        missing = [name for name in wanted if not list(kept.glob(f"{name}_*.deb"))]
+        if missing:
+            output("apt-get", "download", "-qq", *missing, cwd=kept)
+        for package in sorted(kept.glob("*.deb")):
+            output("dpkg", "-x", package, self.root)
+        for program in ("imapd", "lmtpd", "pop3d", "master"):
+            lost = [line.split()[0] for line in self.run("ldd", self.programs / program).splitlines()
+                    if "not found" in line]
+            if lost:
+                raise Broken(f"{program} wants libraries that are not there: {' '.join(lost)}")
+
+    def run(self, *words):
+        return output(*words, env=self.environment())
+
+    def environment(self):
+        folders = [self.root / "usr/lib/x86_64-linux-gnu", self.root / "lib/x86_64-linux-gnu"]
+        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LD_LIBRARY_PATH": ":".join(map(str, folders))}
+
+    def version(self):
+        text = self.run(self.programs / "cyr_info", "-C", self.folder / "imapd.conf", "version")
+        return "Cyrus IMAP " + next((w for w in text.split() if w[:1].isdigit()), "?").split("-")[0]
+
+    def configure(self):
+        who = pwd.getpwnam(USER)
+        for name in ("config", "spool", "run"):
+            (self.folder / name).mkdir()
+        for name in (".", "config", "spool", "run"):
+            os.chown(self.folder / name, who.pw_uid, who.pw_gid)
+        (self.folder / "imapd.conf").write_text(f"""configdirectory: {self.folder}/config
+proc_path: {self.folder}/run/proc
+mboxname_lockpath: {self.folder}/run/lock
+defaultpartition: default
+partition-default: {self.folder}/spool
+cyrus_user: {USER}
+servername: localhost
+virtdomains: userid
+hashimapspool: yes
+autocreate_quota: 0
+autocreate_post: yes
+allowplaintext: yes
+duplicatesuppression: no
+sasl_pwcheck_method: auxprop
+sasl_auxprop_plugin: sasldb
+sasl_sasldb_path: {self.folder}/sasldb
+sasl_mech_list: PLAIN LOGIN
+tls_server_cert: {self.place.certificate}
+tls_server_key: {self.place.key}
+lmtpsocket: {self.folder}/run/lmtp
+idlesocket: {self.folder}/run/idle
+notifysocket: {self.folder}/run/notify
+""")
+        services = {"lmtp": "lmtpd -a", "imap": "imapd -U 30", "imaps": "imapd -s -U 30",
+                    "pop3": "pop3d -U 30", "pop3s": "pop3d -s -U 30"}
+        lines = [f'\t{name} cmd="{self.programs}/{words} -C {self.folder}/imapd.conf" '
+                 f'listen="127.0.0.1:{self.ports[name]}" prefork={os.cpu_count()} maxchild=-1'
+                 for name, words in services.items()]
+        recover = f'\trecover cmd="{self.programs}/ctl_cyrusdb -r -C {self.folder}/imapd.conf"'
+        idled = f'\tidled cmd="{self.programs}/idled -C {self.folder}/imapd.conf"'
+        (self.folder / "cyrus.conf").write_text("\n".join(
+            ["START {", recover, idled, "}", "SERVICES {", *lines, "}", "EVENTS {", "}", ""]))
+
+    def command(self):
+        return [self.programs / "master", "-C", self.folder / "imapd.conf", "-M", self.folder / "cyrus.conf",
+                "-p", self.folder / "run/pid"]
+
+    def add_accounts(self, addresses):
+        for address in addresses:
+            name, _, domain = address.partition("@")
+            done = subprocess.run([str(self.root / "usr/sbin/saslpasswd2"), "-f", str(self.folder / "sasldb"),
+                                   "-c", "-p", "-u", domain, name], input=PASSWORD, text=True,
+                                  capture_output=True, env=self.environment())
+            if done.returncode != 0:
+                raise Broken(f"saslpasswd2: {done.stderr.strip()[-200:]}")
+        os.chown(self.folder / "sasldb", pwd.getpwnam(USER).pw_uid, 0)

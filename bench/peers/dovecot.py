@@ -1,0 +1,120 @@
+"""Dovecot with sdbox: as shipped but for the limits that a benchmark from one address meets."""
+import os
+import pwd
+import shutil
+import zlib
+
+from peers.peer import PASSWORD, Broken, Peer, output
+
+SESSIONS = 12_000  # the most that are open at one time
+
+
+class Dovecot(Peer):
+    name, title = "dovecot", "Dovecot"
+    LISTENERS = ("lmtp", "imap", "imaps", "pop3", "pop3s")
+
+    def install(self):
+        if not shutil.which("dovecot", path="/usr/sbin:/usr/bin"):
+            raise Broken("Dovecot is not installed")
+        if os.getuid() != 0:
+            raise Broken("Dovecot wants to be started as root")
+
+    def version(self):
+        return "Dovecot " + output("/usr/sbin/dovecot", "--version").split()[0]
+
+    def configure(self):
+        who = pwd.getpwnam("nobody")
+        mail = self.folder / "mail"
+        mail.mkdir()
+        os.chown(mail, who.pw_uid, who.pw_gid)
+        (self.folder / "run").mkdir()
+        (self.folder / "passwd").write_text("")
+        cores = os.cpu_count()
+        (self.folder / "dovecot.conf").write_text(f"""protocols = imap pop3 lmtp
+listen = 127.0.0.1
+base_dir = {self.folder}/run
+state_dir = {self.folder}/run
+log_path = {self.folder}/log
+mail_location = sdbox:~/sdbox
+mail_uid = {who.pw_uid}
+mail_gid = {who.pw_gid}
+first_valid_uid = 0
+first_valid_gid = 0
+namespace inbox {{
+  inbox = yes
+}}
+
+ssl = yes
+ssl_cert = <{self.place.certificate}
+ssl_key = <{self.place.key}
+
+# Passwords in the clear and a cache: looking one up costs a hash table's get.
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+auth_cache_size = 64 M
+auth_cache_ttl = 1 hour
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN {self.folder}/passwd
+}}
+userdb {{
+  driver = passwd-file
+  args = {self.folder}/passwd
+}}
+
+# Login processes in high-performance mode: each serves many connections, one for each core.
+service imap-login {{
+  service_count = 0
+  process_min_avail = {cores}
+  client_limit = {SESSIONS}
+  vsz_limit = 2 G
+  inet_listener imap {{
+    port = {self.ports["imap"]}
+  }}
+  inet_listener imaps {{
+    port = {self.ports["imaps"]}
+  }}
+}}
+service pop3-login {{
+  service_count = 0
+  process_min_avail = {cores}
+  client_limit = {SESSIONS}
+  vsz_limit = 2 G
+  inet_listener pop3 {{
+    port = {self.ports["pop3"]}
+  }}
+  inet_listener pop3s {{
+    port = {self.ports["pop3s"]}
+  }}
+}}
+service lmtp {{
+  process_min_avail = {cores}
+  inet_listener lmtp {{
+    port = {self.ports["lmtp"]}
+  }}
+  unix_listener lmtp {{
+    mode = 0666
+  }}
+}}
+service imap {{
+  process_min_avail = {cores}
+}}
+service pop3 {{
+  process_min_avail = {cores}
+}}
+
+# All clients come from one address and may be many.
+mail_max_userip_connections = {SESSIONS}
+default_process_limit = {SESSIONS}
+default_client_limit = {3 * SESSIONS}
+default_vsz_limit = 4 G
+""")
+
+    def command(self):
+        return ["/usr/sbin/dovecot", "-F", "-c", self.folder / "dovecot.conf"]
+
+    def add_accounts(self, addresses):
+        with open(self.folder / "passwd", "a") as passwd:
+            for address in addresses:
+                home = self.folder / "mail" / f"{zlib.crc32(address.encode()) % 256:02x}" / address
+                passwd.write(f"{address}:{PASSWORD}::::{home}\n")

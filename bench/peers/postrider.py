@@ -1,0 +1,39 @@
+"""Postrider itself: as shipped, with the run's certificate."""
+import subprocess
+
+from peers.peer import DOMAIN, PASSWORD, Broken, Peer, output
+
+
+class Postrider(Peer):
+    name, title = "postrider", "Postrider"
+    LISTENERS = ("smtp", "lmtp", "imap", "imaps", "pop3", "pop3s")
+
+    def program(self, *words):
+        return [self.place.build / "postrider", "--config", self.folder / "postrider.conf",
+                "--data", self.folder / "data", *words]
+
+    def version(self):
+        return output(self.place.build / "postrider", "--version").strip()
+
+    def configure(self):
+        (self.folder / "postrider.conf").write_text(f"""[server]
+hostname = localhost
+[tls]
+certificate = {self.place.certificate}
+key = {self.place.key}
+""")
+
+    def command(self):
+        listen = [w for name, port in self.ports.items() for w in ("--listen", f"{name}=127.0.0.1:{port}")]
+        return self.program("serve", *listen)
+
+    def launch(self):
+        super().launch()
+        output(*self.program("domain", "add", DOMAIN))
+
+    def add_accounts(self, addresses):
+        for first in range(0, len(addresses), 1000):
+            words = self.program("account", "add", *addresses[first:first + 1000])
+            done = subprocess.run([str(w) for w in words], input=PASSWORD + "\n", text=True, capture_output=True)
+            if done.returncode != 0:
+                raise Broken(done.stderr.strip()[-300:])
