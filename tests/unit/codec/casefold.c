@@ -46,11 +46,30 @@ test_every_character_is_stable(void **state)
 	}
 }
 
+/* Eight at a time and one at a time give the same. */
+static void
+test_ascii(void **state)
+{
+	char text[40], want[40];
+
+	(void)state;
+	for (unsigned c = 0; c < 128; c++) {
+		for (size_t n = 1; n <= sizeof(text); n++) {
+			memset(text, 'q', n);
+			memset(want, 'Q', n);
+			text[n - 1] = text[n / 2] = (char)c;
+			want[n - 1] = want[n / 2] = ascii_upper((char)c);
+			check(str_of(text, n), str_of(want, n));
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fold),
+		cmocka_unit_test(test_ascii),
 		cmocka_unit_test(test_every_character_is_stable),
 	};
 
