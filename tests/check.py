@@ -190,6 +190,25 @@ def step_e2e_tsan(tally):
     run_e2e(tally, BUILD_TSAN, [m for m in e2e_modules() if m.stem == "test_sessions"], "under TSan")
 
 
+CRASH_ROUNDS = 15
+
+
+def step_crash(tally):
+    """The ledger's own tests, then rounds of load, kill, restart and comparison."""
+    status, output = run([sys.executable, "-B", str(ROOT / "tests/crash/test_ledger.py")])
+    match = re.search(r"^Ran (\d+) tests", output, re.M)
+    if status == 0 and match:
+        tally.passed += int(match.group(1))
+    else:
+        tally.add("test_ledger", False, output)
+    status, output = run([sys.executable, "-B", str(ROOT / "tests/crash/run"), str(CRASH_ROUNDS),
+                          "--build", str(BUILD)])
+    good = len(re.findall(r"^round \d+: ", output, re.M))
+    tally.passed += good
+    if status != 0 or good != CRASH_ROUNDS:
+        tally.add("crash", False, output)
+
+
 STEPS = {
     "tools": step_tools,
     "build": step_build,
@@ -200,6 +219,7 @@ STEPS = {
     "unit-tsan": step_unit_tsan,
     "build-clang": step_build_clang,
     "fuzz": step_fuzz,
+    "crash": step_crash,
     "e2e": step_e2e,
     "e2e-asan": step_e2e_asan,
     "e2e-tsan": step_e2e_tsan,

@@ -47,7 +47,7 @@ struct config {
 	int64_t         login_idle, smtp_idle, imap_idle, pop3_idle;
 	uint64_t        connections, connections_per_address;
 	int64_t         retention;
-	uint64_t        quota_storage, quota_count, cache;
+	uint64_t        quota_storage, quota_count, cache, memtable;
 	uint64_t        workers, job_threads;
 	struct str      log_level, log_format;
 };

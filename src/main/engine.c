@@ -55,7 +55,8 @@ make_folder(char *path)
 static int
 open_store(const struct config *c, bool quiet, struct arena *a, struct store **ret)
 {
-	const struct kv_rocks_options rocks = { .cache_bytes = (size_t)c->cache };
+	const struct kv_rocks_options rocks = { .cache_bytes = (size_t)c->cache,
+		.memtable_bytes = (size_t)c->memtable };
 	const struct store_options    options = { .retention_ms = c->retention };
 	OWN_BUF struct buf            detail = BUF_INIT(4096);
 	char                         *folder = arena_cstr(a, c->data);
