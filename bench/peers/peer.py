@@ -91,6 +91,10 @@ class Peer:
         """The process groups whose CPU time and memory are this server's."""
         return [self.group]
 
+    def all_ports(self):
+        """Those of a server behind this one, too."""
+        return self.ports
+
     def log(self):
         path = self.folder / "log"
         return path.read_text(errors="replace") if path.exists() else ""

@@ -45,6 +45,9 @@ class Postfix(Peer):
     def groups(self):
         return [self.group, self.dovecot.group]
 
+    def all_ports(self):
+        return {**self.dovecot.ports, **self.ports}
+
     def install(self):
         if not os.path.exists("/usr/lib/postfix/sbin/master"):
             raise Broken("Postfix is not installed")

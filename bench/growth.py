@@ -1,0 +1,151 @@
+"""The same operations on ever larger mailboxes and ever more accounts, and the import of a large mailbox."""
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from measure import Wrong, run_load, turn
+from peers.peer import Broken
+from processes import Group, Peak
+from session import Session, say
+from work import Box, Work
+
+SECONDS = 2.0
+DOVECOT_MESSAGES = 100_000  # what Dovecot takes in within a few minutes
+ACCOUNTS = (10, 100, 1_000, 10_000, 100_000)
+
+ANY = Box("", 1)
+IN_A_MAILBOX = [
+    Work("select", "SELECT", "select", "imap", "", ANY, 1),
+    Work("flags", "FETCH 1:* flags, each message", "fetch-flags", "imap", "", ANY, 1),
+    Work("envelope", "FETCH 1:* envelope, each message", "fetch-envelope", "imap", "", ANY, 1),
+    Work("search", "SEARCH BODY", "search-body", "imap", "", ANY, 1),
+    Work("store", "STORE one flag", "store", "imap", "", ANY, 1),
+    Work("phone", "session of a phone", "phone", "imap", "", ANY, 1),
+    # Last: they change how many messages there are.
+    Work("lmtp", "LMTP delivery", "lmtp", "lmtp", "", ANY, 1),
+    Work("append", "APPEND", "append", "imap", "", ANY, 1),
+]
+AMONG_ACCOUNTS = [
+    Work("login", "login", "login", "imap", "", ANY, 16),
+    Work("lmtp", "LMTP delivery, 64 connections", "lmtp", "lmtp", "", ANY, 64),
+    Work("append", "APPEND, 16 connections", "append", "imap", "", ANY, 16),
+]
+
+
+def measure(arguments):
+    """Yields the parts as they are finished: mailbox, accounts, import."""
+    names = [name for name in arguments.servers if name != "cyrus"]
+    largest = arguments.messages
+    sizes = [n for n in (1_000, 10_000, 100_000, 1_000_000) if n <= largest]
+    with Session(arguments, names) as servers:
+        yield mailboxes(servers, sizes)
+        yield accounts(servers, [n for n in ACCOUNTS if n <= max(largest // 10, 10)])
+        if "postrider" in names:
+            yield imports(servers, arguments.folder, [n for n in sizes if n >= 10_000] or sizes)
+
+
+def one(servers, peer, work, seconds=SECONDS):
+    """Figures of one work after a warm-up."""
+    servers.warm_up(peer, work)
+    return turn(peer, lambda: run_load(servers.place, servers.words(peer, work, seconds), seconds))
+
+
+def rows_for(names, works):
+    return {(name, work.name): {"operation": work.title, "server": name, "cpu_us": {}, "p50_us": {}, "failed": ""}
+            for name in names for work in works}
+
+
+def steps(servers, works, sizes, box_of):
+    """Each work at each size on each server; a server that fails at a size has no figure there."""
+    names = [name for name in servers.peers if name != "postfix"]
+    rows = rows_for(names, works)
+    for size in sizes:
+        for name in names:
+            peer, box = servers.peers[name], box_of(name, size)
+            if box is None or name in servers.failed:
+                continue
+            say(f"growth: {size:,} on {peer.title}")
+            for work in works:
+                row = rows[name, work.name]
+                try:
+                    figures = one(servers, peer, replace(work, box=box))
+                    row["cpu_us"][str(size)], row["p50_us"][str(size)] = figures["cpu_us"], figures["p50_us"]
+                    say(f"    {work.title:<36} {figures['cpu_us']:>12,.1f} us CPU, p50 {figures['p50_us']:>10,} us")
+                except (Wrong, Broken) as why:
+                    row["failed"] = str(why)
+                    say(f"    {work.title}: {why}")
+    return list(rows.values())
+
+
+def mailboxes(servers, sizes):
+    def box_of(name, size):
+        too_large = name == "dovecot" and size > DOVECOT_MESSAGES
+        return None if too_large else Box(f"grow{size}-", 1, size, small=True)
+
+    return {"name": "mailbox", "title": "messages in one mailbox", "steps": sizes,
+            "note": "microseconds of the server for one operation; 1 KiB messages; logarithmic",
+            "rows": steps(servers, IN_A_MAILBOX, sizes, box_of)}
+
+
+def accounts(servers, sizes):
+    return {"name": "accounts", "title": "accounts", "steps": sizes,
+            "note": "microseconds of the server for one operation, spread over all accounts; logarithmic",
+            "rows": steps(servers, AMONG_ACCOUNTS, sizes, lambda name, size: Box("many", size))}
+
+
+# --- import ---
+
+
+def write_mbox(path, messages):
+    filler = "".join(f"Line {n} of a message that was written to be counted.\n" for n in range(15))
+    with open(path, "w") as mbox:
+        for n in range(messages):
+            mbox.write(f"From ann@a.test Thu Jan  1 00:00:00 2026\nFrom: Ann <ann@a.test>\nTo: ben@bench.test\n"
+                       f"Subject: letter {n}\nMessage-ID: <{n}@a.test>\n"
+                       f"Date: Thu, 1 Jan 2026 00:00:00 +0000\n\n{filler}\n")
+
+
+def imports(servers, folder, sizes):
+    """Time and memory of `postrider import` into a running server; both must not grow with the mailbox."""
+    peer = servers.peers["postrider"]
+    result = {"name": "import", "title": "messages imported at once", "steps": sizes, "rows": []}
+    rows = {key: {"operation": title, "server": "postrider", "values": {}} for key, title in (
+        ("per_second", "messages a second"), ("server", "peak memory of the server, MiB"),
+        ("command", "peak memory of the command, MiB"))}
+    for size in sizes:
+        say(f"import of {size:,} messages")
+        mbox = folder / "import.mbox"
+        write_mbox(mbox, size)
+        peer.resume()
+        address = f"import{size}@bench.test"
+        try:
+            peer.need_accounts([address])
+            for key, value in import_one(peer, address, mbox, size).items():
+                rows[key]["values"][str(size)] = value
+        except (Wrong, Broken) as why:
+            rows["per_second"]["failed"] = str(why)
+            say(f"    {why}")
+        finally:
+            peer.pause()
+            mbox.unlink()
+    result["rows"] = list(rows.values())
+    return result
+
+
+def import_one(peer, address, mbox: Path, size):
+    command = Group("import")
+    try:
+        began = time.monotonic()
+        with Peak([peer.group]) as server, Peak([command]) as own:
+            process = command.spawn(peer.program("import", "--account", address, mbox), stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, text=True)
+            told = process.communicate()[0]
+        taken = time.monotonic() - began
+        if process.returncode != 0:
+            raise Wrong(f"import ended with {process.returncode}: {told.strip()[-300:]}")
+    finally:
+        command.remove()
+    say(f"    {size / taken:,.0f} messages/s, server {server.bytes / 2**20:,.0f} MiB, "
+        f"command {own.bytes / 2**20:,.0f} MiB")
+    return {"per_second": size / taken, "server": server.bytes / 2**20, "command": own.bytes / 2**20}

@@ -1,0 +1,50 @@
+"""The build that is measured and the machine it runs on."""
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+def build(root, folder):
+    """A release build of the program and of the load generator, brought up to date."""
+    if not (folder / "build.ninja").exists():
+        subprocess.run(["meson", "setup", folder, root, "--buildtype=release", "-Db_ndebug=if-release"], check=True,
+                       stdout=subprocess.DEVNULL)
+    done = subprocess.run(["ninja", "-C", folder, "--quiet", "postrider", "bench/bench-load", "bench/bench-limits"],
+                          text=True, capture_output=True)
+    if done.returncode != 0:
+        sys.exit(done.stdout + done.stderr)
+
+
+def sync_us(folder, times=200):
+    """Median time of a 4 KiB append and fdatasync on the disk of the measurement, in microseconds."""
+    path, taken = folder / "sync", []
+    with open(path, "wb", buffering=0) as file:
+        for _ in range(times):
+            began = time.perf_counter()
+            file.write(b"x" * 4096)
+            os.fdatasync(file.fileno())
+            taken.append((time.perf_counter() - began) * 1e6)
+    path.unlink()
+    return round(sorted(taken)[times // 2], 1)
+
+
+def filesystem(folder):
+    return subprocess.run(["stat", "-f", "-c", "%T", folder], text=True, capture_output=True).stdout.strip()
+
+
+def describe(root, folder):
+    """Of the machine and of what is measured; loud when the disk is none."""
+    memory = re.search(r"MemTotal: *(\d+)", Path("/proc/meminfo").read_text())
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    kind = filesystem(folder)
+    if kind in ("tmpfs", "ramfs"):
+        print(f"{folder} is {kind}: syncs cost nothing there, the figures say little", file=sys.stderr)
+    commit = subprocess.run(["git", "-C", root, "describe", "--always", "--dirty"], text=True, capture_output=True)
+    return {"when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "commit": commit.stdout.strip(),
+            "processor": model[1] if model else platform.machine(), "cores": os.cpu_count(),
+            "memory_gib": round(int(memory[1]) / 2**20, 1), "kernel": platform.release(), "filesystem": kind,
+            "sync_us": sync_us(folder), "load_average": os.getloadavg()[0]}

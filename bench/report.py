@@ -1,0 +1,219 @@
+"""Results: kept as JSON while they are measured, shown as a table, published as a page with plots."""
+import json
+import re
+import sys
+
+import measure
+import plot
+
+NOT_MEASURED = "–"
+
+
+def number(n):
+    """Three digits are enough to compare."""
+    if n is None:
+        return NOT_MEASURED
+    if n >= 1_000_000:
+        return f"{n / 1e6:.2f} M"
+    if n >= 10_000:
+        return f"{n / 1e3:.1f} k"
+    return f"{n:,.0f}" if n >= 100 else f"{n:.1f}" if n >= 10 else f"{n:.2f}"
+
+
+def mebibytes(n):
+    return NOT_MEASURED if n is None else f"{n / 2**20:,.0f}"
+
+
+def micros(n):
+    if n is None:
+        return NOT_MEASURED
+    return f"{n / 1e3:.3g} ms" if n >= 1000 else f"{n:.3g} us"
+
+
+def times(ratio):
+    """A ratio with its spread."""
+    if not ratio:
+        return NOT_MEASURED
+    short = [f"{ratio[k]:.0f}" if ratio[k] >= 10 else f"{ratio[k]:.1f}" for k in ("median", "min", "max")]
+    return "{}x ({}..{})".format(*short)
+
+
+def figure(result, server, key):
+    found = result["servers"].get(server, {}).get("summary")
+    return found[key]["median"] if found else None
+
+
+def mark_words(result, key):
+    """"8x: met", "20x: not met", or nothing where there is no mark."""
+    for what, _, mark, met in measure.marks(result):
+        if what == key:
+            return f"{mark:g}x: {'met' if met else 'not met'}"
+    return ""
+
+
+class Results:
+    """Adds up what a run finds. `path` is the machine-readable file, written at the end."""
+
+    def __init__(self, path, machine):
+        self.path, self.data = path, {"machine": machine, "versions": {}, "works": [], "growth": []}
+        self.headed = False
+
+    def add(self, key, value):
+        self.data[key] = value
+
+    def add_growth(self, part):
+        self.data["growth"].append(part)
+
+    def add_work(self, result):
+        self.data["works"].append(result)
+        if not self.headed:
+            self.headed = True
+            print(ROW.format("workload", "Postrider/s", "Dovecot/s", "Cyrus/s", "times Dovecot", "mark", "CPU us",
+                             "Dovecot", "times less", "mark", "p50", "p99"))
+        ratio = result["ratios"].get("dovecot", {})
+        print(ROW.format(
+            result["name"], *[number(figure(result, s, "per_second")) for s in ("postrider", "dovecot", "cyrus")],
+            times(ratio.get("per_second")), mark_words(result, "per_second"),
+            number(figure(result, "postrider", "cpu_us")), number(figure(result, "dovecot", "cpu_us")),
+            times(ratio.get("cpu_us")), mark_words(result, "cpu_us"),
+            micros(figure(result, "postrider", "p50_us")), micros(figure(result, "postrider", "p99_us"))), flush=True)
+        for server in result["servers"].values():
+            if server["failed"]:
+                print(f"    {server['title']}: {server['failed']}", flush=True)
+
+    def failed(self):
+        return any(work["servers"].get("postrider", {}).get("failed") for work in self.data["works"])
+
+    def write(self):
+        self.path.write_text(json.dumps(self.data, indent=1) + "\n")
+        print(f"the results are in {self.path}", file=sys.stderr)
+
+    def publish(self, docs):
+        """Merges into docs/benchmarks/results.json, draws the plots, and fills docs/BENCHMARKS.md."""
+        kept = docs / "benchmarks" / "results.json"
+        kept.parent.mkdir(exist_ok=True)
+        data = merge(json.loads(kept.read_text()) if kept.exists() else {}, self.data)
+        kept.write_text(json.dumps(data, indent=1) + "\n")
+        for name, picture in plot.pictures(data).items():
+            (kept.parent / name).write_text(picture)
+        page = docs / "BENCHMARKS.md"
+        page.write_text(fill_page(page.read_text(), data))
+
+
+ROW = "{:<22} {:>11} {:>10} {:>9} {:>20} {:>13} {:>8} {:>8} {:>20} {:>13} {:>8} {:>8}"
+
+
+def merge(old, new):
+    """New figures replace old ones of the same name; each keeps the machine and commit it was measured with."""
+    for work in new["works"]:
+        work["machine"] = new["machine"]
+    for part in new["growth"]:
+        part["machine"] = new["machine"]
+    data = {**old, **{k: v for k, v in new.items() if k not in ("works", "growth")}}
+    data["versions"] = {**old.get("versions", {}), **new["versions"]}
+    for key in ("works", "growth"):
+        fresh = {item["name"]: item for item in new[key]}
+        kept = [fresh.pop(item["name"], item) for item in old.get(key, [])]
+        data[key] = kept + list(fresh.values())
+    return data
+
+
+# --- the page ---
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def throughput_table(data):
+    rows = [[w["title"], w["unit"], *[number(figure(w, s, "per_second")) for s in ("postrider", "dovecot", "cyrus")],
+             times(w["ratios"].get("dovecot", {}).get("per_second")),
+             times(w["ratios"].get("best", {}).get("per_second")), mark_words(w, "per_second")]
+            for w in data["works"]]
+    return table(["a second", "unit", "Postrider", "Dovecot", "Cyrus", "times Dovecot", "times the best", "mark"],
+                 rows)
+
+
+def cpu_table(data):
+    rows = [[w["title"], *[number(figure(w, s, "cpu_us")) for s in ("postrider", "dovecot", "cyrus")],
+             times(w["ratios"].get("dovecot", {}).get("cpu_us")),
+             times(w["ratios"].get("best", {}).get("cpu_us")), mark_words(w, "cpu_us")]
+            for w in data["works"]]
+    return table(["CPU time of the server, us each", "Postrider", "Dovecot", "Cyrus", "times less than Dovecot",
+                  "times less than the best", "mark"], rows)
+
+
+def latency_table(data):
+    rows = []
+    for w in data["works"]:
+        row = [w["title"]]
+        for server in ("postrider", "dovecot", "cyrus"):
+            pair = [micros(figure(w, server, key)) for key in ("p50_us", "p99_us")]
+            row.append(" / ".join(pair) if pair[0] != NOT_MEASURED else NOT_MEASURED)
+        rows.append(row)
+    return table(["latency p50 / p99", "Postrider", "Dovecot", "Cyrus"], rows)
+
+
+def memory_table(data):
+    rows = [[w["title"], *[mebibytes(figure(w, s, "memory")) for s in ("postrider", "dovecot", "cyrus")]]
+            for w in data["works"]]
+    return table(["peak memory (PSS), MiB", "Postrider", "Dovecot", "Cyrus"], rows)
+
+
+def idle_table(data):
+    rows = []
+    for server in data.get("idle", {}).values():
+        if server["failed"]:
+            rows.append([server["title"], server["failed"], "", "", ""])
+        else:
+            rows.append([server["title"], f"{server['sessions']:,}", f"{server['memory_each'] / 1024:,.1f} KiB",
+                         micros(server["p50_us"]), micros(server["p99_us"])])
+    return table(["idle TLS sessions", "open", "memory each", "250 to EXISTS p50", "p99"], rows)
+
+
+def growth_tables(data):
+    texts = []
+    for part in data["growth"]:
+        kinds = [("values", "")] if part["name"] == "import" else [("cpu_us", ", CPU us each"),
+                                                                   ("p50_us", ", latency p50 us")]
+        for key, unit in kinds:
+            rows = [[row["operation"], row["server"].capitalize(),
+                     *[number(row[key].get(str(step))) for step in part["steps"]]] for row in part["rows"]]
+            texts.append(table([part["title"] + unit, "server", *[f"{step:,}" for step in part["steps"]]], rows))
+    return "\n\n".join(texts)
+
+
+def limits_table(data):
+    found = data.get("limits", {})
+    rows = [[str(line.get("limit", line.get("what", "?"))),
+             "; ".join(f"{k} {number(v) if isinstance(v, (int, float)) else v}" for k, v in line.items()
+                       if k not in ("limit", "what"))] for line in found.get("lines", [])]
+    return table(["limit of the machine", "found"], rows) if rows else found.get("failed", "")
+
+
+def failures(data):
+    lines = [f"- {w['title']}, {s['title']}: {s['failed']}" for w in data["works"] for s in w["servers"].values()
+             if s["failed"]]
+    return "\n".join(["Not measured:", "", *lines]) if lines else ""
+
+
+def machine_text(data):
+    m = data["machine"]
+    return (f"Measured {m['when']} on {m['cores']} cores ({m['processor']}), {m['memory_gib']} GiB, Linux "
+            f"{m['kernel']}, {m['filesystem']}; a 4 KiB append and fdatasync takes {m['sync_us']} us there. "
+            f"Postrider {m['commit']}; " + ", ".join(v for k, v in data["versions"].items() if k != "postrider") + ".")
+
+
+PARTS = {"machine": machine_text, "throughput": throughput_table, "cpu": cpu_table, "latency": latency_table,
+         "memory": memory_table, "idle": idle_table, "growth": growth_tables, "limits": limits_table,
+         "failures": failures}
+
+
+def fill_page(text, data):
+    """Replaces what stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`."""
+    for name, make in PARTS.items():
+        pattern = re.compile(rf"(<!-- begin: {name} -->\n).*?(<!-- end: {name} -->)", re.S)
+        made = make(data)
+        text = pattern.sub(lambda found: found[1] + (made + "\n" if made else "") + found[2], text)
+    return text
