@@ -1,0 +1,202 @@
+/* IMAP commands. */
+#include "load/imap.h"
+
+#include <stdarg.h>
+
+#include "base/error.h"
+
+void
+imap_put_tag(struct client *c)
+{
+	buf_printf(&c->wire.out, "a%u ", ++c->tag);
+}
+
+void
+imap_put(struct client *c, const char *fmt, ...)
+{
+	char    line[1024];
+	va_list ap;
+	int     n;
+
+	imap_put_tag(c);
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(line))
+		c->wire.out.err = E_LIMIT;
+	else
+		buf_put(&c->wire.out, line, (size_t)n);
+	buf_str(&c->wire.out, STR("\r\n"));
+}
+
+int
+imap_flush(struct client *c)
+{
+	int r = wire_flush(&c->wire);
+
+	return r < 0 ? client_fail(c, r, "sending a command") : 0;
+}
+
+int
+imap_finish(struct client *c, struct imap_seen *seen)
+{
+	enum imap_took took;
+	int            r;
+
+	do {
+		r = imap_take(c, seen, &took);
+		if (r < 0)
+			return r;
+		if (took == IMAP_CONTINUE)
+			return client_fail(c, E_SYNTAX, "the server asks to go on, and should not");
+	} while (took != IMAP_TAGGED);
+	return 0;
+}
+
+int
+imap_run(struct client *c, struct imap_seen *seen)
+{
+	int r = imap_flush(c);
+
+	return r < 0 ? r : imap_finish(c, seen);
+}
+
+int
+imap_until_continue(struct client *c, struct imap_seen *seen)
+{
+	enum imap_took took;
+	int            r;
+
+	do {
+		r = imap_take(c, seen, &took);
+		if (r < 0)
+			return r;
+		if (took == IMAP_TAGGED)
+			return client_fail(c, E_SYNTAX, "the server does not ask to go on");
+	} while (took != IMAP_CONTINUE);
+	return 0;
+}
+
+/* --- a session --- */
+
+static int
+start_tls(struct client *c)
+{
+	struct imap_seen seen = { 0 };
+	int              r;
+
+	imap_put(c, "STARTTLS");
+	r = imap_run(c, &seen);
+	if (r < 0)
+		return r;
+	r = wire_start_tls(&c->wire, c->load->tls);
+	return r < 0 ? client_fail(c, r, "TLS handshake") : 0;
+}
+
+int
+imap_open(struct client *c, const struct endpoint *to, uint64_t account)
+{
+	struct imap_seen seen = { 0 };
+	enum imap_took   took;
+	char             room[USER_ROOM];
+	int              r;
+
+	r = client_connect(c, to);
+	if (r == 0)
+		r = imap_take(c, &seen, &took);
+	if (r == 0 && (took != IMAP_UNTAGGED || seen.has_bye))
+		return client_fail(c, E_SYNTAX, "no greeting");
+	if (r == 0 && to->starttls)
+		r = start_tls(c);
+	if (r < 0)
+		return r;
+	imap_put(c, "LOGIN \"%.*s\" \"%s\"", STR_ARG(client_user(c, account, room, sizeof(room))),
+	    c->load->o.password);
+	return imap_run(c, &seen);
+}
+
+int
+imap_know(struct client *c, const struct imap_seen *known)
+{
+	struct imap_seen seen = { 0 };
+	int              r;
+
+	if (known != NULL && known->has_capability)
+		return 0;
+	imap_put(c, "CAPABILITY");
+	r = imap_run(c, &seen);
+	if (r == 0 && !seen.has_capability)
+		return client_fail(c, E_SYNTAX, "no CAPABILITY answer");
+	return r;
+}
+
+int
+imap_select(struct client *c, bool exactly, struct imap_seen *ret)
+{
+	const struct load_options *o = &c->load->o;
+	struct imap_seen           seen = { 0 };
+	int                        r;
+
+	imap_put(c, "SELECT \"%s\"", o->mailbox);
+	r = imap_run(c, &seen);
+	if (r < 0)
+		return r;
+	if (!seen.has_exists || !seen.has_flags || seen.uid_validity == 0 || seen.uid_next == 0)
+		return client_fail(c, E_SYNTAX, "SELECT without EXISTS, FLAGS, UIDVALIDITY or UIDNEXT");
+	if (exactly && o->has_expect && seen.exists != o->expect)
+		return client_fail(c, E_SYNTAX, "%llu messages exist, not %llu",
+		    (unsigned long long)seen.exists, (unsigned long long)o->expect);
+	*ret = seen;
+	return 0;
+}
+
+int
+imap_append(struct client *c, uint64_t n)
+{
+	struct imap_seen seen = { 0 };
+	size_t           bytes = corpus_bytes(&c->load->corpus, n);
+	int              r;
+
+	imap_put_tag(c);
+	buf_printf(&c->wire.out, "APPEND \"%s\" {%zu%s}\r\n", c->load->o.mailbox, bytes,
+	    c->literal_plus ? "+" : "");
+	if (!c->literal_plus) {
+		r = imap_flush(c);
+		if (r == 0)
+			r = imap_until_continue(c, &seen);
+		if (r < 0)
+			return r;
+	}
+	corpus_put(&c->load->corpus, n, &c->wire.out);
+	buf_str(&c->wire.out, STR("\r\n"));
+	return imap_run(c, &seen);
+}
+
+int
+imap_status(struct client *c, uint64_t *ret)
+{
+	struct imap_seen seen = { 0 };
+	int              r;
+
+	imap_put(c, "STATUS \"%s\" (MESSAGES)", c->load->o.mailbox);
+	r = imap_run(c, &seen);
+	if (r == 0 && !seen.has_status)
+		return client_fail(c, E_SYNTAX, "no STATUS answer");
+	if (r == 0)
+		*ret = seen.status_messages;
+	return r;
+}
+
+int
+imap_logout(struct client *c)
+{
+	struct imap_seen seen = { 0 };
+	int              r;
+
+	imap_put(c, "LOGOUT");
+	r = imap_run(c, &seen);
+	if (r == 0 && !seen.has_bye)
+		r = client_fail(c, E_SYNTAX, "LOGOUT without BYE");
+	wire_close(&c->wire);
+	return r;
+}

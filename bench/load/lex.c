@@ -1,0 +1,209 @@
+/* The values of an IMAP answer. */
+#include "load/lex.h"
+
+#include "base/error.h"
+
+static bool
+ends_word(char c)
+{
+	return c == ' ' || c == '(' || c == ')' || c == '\r' || c == '\n' || c == '"';
+}
+
+int
+lex_word(struct feed *f, struct str *ret)
+{
+	size_t at = 0;
+	int    r, depth = 0;
+	char   c;
+
+	for (;; at++) {
+		if ((size_t)(f->end - f->p) == at) {
+			r = f->more(f);
+			if (r < 0)
+				return r;
+		}
+		c = f->p[at];
+		depth += (c == '[') - (c == ']' && depth > 0);
+		if (depth == 0 ? ends_word(c) : c == '\r' || c == '\n')
+			break;
+	}
+	if (at == 0 || depth != 0)
+		return E_SYNTAX;
+	*ret = str_of(f->p, at);
+	f->p += at;
+	return 0;
+}
+
+/* `{123}` or `{123+}` and its line end, RFC 9051 s4.3; the brace is not taken yet. */
+static int
+literal_head(struct feed *f, uint64_t *ret)
+{
+	uint64_t n;
+	int      r;
+
+	r = feed_expect(f, '{');
+	if (r == 0)
+		r = feed_u64(f, &n);
+	if (r == 0 && feed_peek(f) == '+')
+		f->p++;
+	if (r == 0)
+		r = feed_expect(f, '}');
+	if (r == 0)
+		r = feed_crlf(f);
+	if (r == 0)
+		*ret = n;
+	return r;
+}
+
+static int
+take_literal(struct feed *f, struct sink *sink, struct lex_value *ret)
+{
+	uint64_t n;
+	int      r = literal_head(f, &n);
+
+	if (r == 0)
+		r = feed_bytes(f, n, sink);
+	if (r == 0)
+		*ret = (struct lex_value){ LEX_LITERAL, n };
+	return r;
+}
+
+static int
+take_quoted(struct feed *f, struct sink *sink, struct lex_value *ret)
+{
+	uint64_t n = 0;
+	size_t   run;
+	int      c;
+
+	f->p++;
+	for (;;) {
+		c = feed_peek(f);
+		if (c < 0)
+			return c;
+		if (c == '"')
+			break;
+		if (c == '\\') {
+			f->p++;
+			c = feed_peek(f);
+			if (c != '"' && c != '\\')
+				return c < 0 ? c : E_SYNTAX;
+		}
+		if (c == '\r' || c == '\n')
+			return E_SYNTAX;
+		for (run = 1; f->p + run < f->end; run++) {
+			if (f->p[run] == '"' || f->p[run] == '\\' || f->p[run] == '\r' || f->p[run] == '\n')
+				break;
+		}
+		if (sink != NULL)
+			sink->put(sink, str_of(f->p, run));
+		f->p += run;
+		n += run;
+	}
+	f->p++;
+	*ret = (struct lex_value){ LEX_STRING, n };
+	return 0;
+}
+
+static int
+take_atom(struct feed *f, struct sink *sink, struct lex_value *ret)
+{
+	struct str word;
+	int        r = lex_word(f, &word);
+
+	if (r < 0)
+		return r;
+	if (str_ieq(word, STR("NIL"))) {
+		*ret = (struct lex_value){ LEX_NIL, 0 };
+		return 0;
+	}
+	if (sink != NULL)
+		sink->put(sink, word);
+	*ret = (struct lex_value){ LEX_ATOM, word.n };
+	return 0;
+}
+
+/* A text: anything but a list. */
+static int
+take_text(struct feed *f, struct sink *sink, struct lex_value *ret)
+{
+	int c = feed_peek(f);
+
+	if (c < 0)
+		return c;
+	if (c == '"')
+		return take_quoted(f, sink, ret);
+	if (c == '~') {
+		f->p++;
+		return take_literal(f, sink, ret);
+	}
+	if (c == '{')
+		return take_literal(f, sink, ret);
+	return take_atom(f, sink, ret);
+}
+
+/* A list with all that is in it; counts the members of the outermost. */
+static int
+take_list(struct feed *f, struct lex_value *ret)
+{
+	struct lex_value inner;
+	uint64_t         members = 0;
+	unsigned         depth = 0;
+	int              c, r;
+
+	do {
+		c = feed_peek(f);
+		if (c < 0)
+			return c;
+		if (c == '(' || (c != ')' && c != ' '))
+			members += depth == 1;
+		if (c == '(' && ++depth > LEX_DEPTH_MAX)
+			return E_LIMIT;
+		if (c == ')')
+			depth--;
+		if (c == '(' || c == ')' || c == ' ') {
+			f->p++;
+			continue;
+		}
+		r = take_text(f, NULL, &inner);
+		if (r < 0)
+			return r;
+	} while (depth > 0);
+	*ret = (struct lex_value){ LEX_LIST, members };
+	return 0;
+}
+
+int
+lex_value(struct feed *f, struct sink *sink, struct lex_value *ret)
+{
+	int c = feed_peek(f);
+
+	if (c < 0)
+		return c;
+	return c == '(' ? take_list(f, ret) : take_text(f, sink, ret);
+}
+
+int
+lex_rest(struct feed *f)
+{
+	struct str line;
+	uint64_t   n;
+	size_t     brace;
+	int        r;
+
+	for (;;) {
+		r = feed_line(f, &line);
+		if (r < 0)
+			return r;
+		if (line.n == 0 || line.p[line.n - 1] != '}')
+			return 0;
+		brace = str_rfind_byte(line, '{');
+		line = str_skip(str_head(line, line.n - 1), brace + 1);
+		if (str_ends(line, STR("+")))
+			line.n--;
+		if (str_to_u64(line, &n) < 0)
+			return 0; /* free text that ends so */
+		r = feed_bytes(f, n, NULL);
+		if (r < 0)
+			return r;
+	}
+}

@@ -1,0 +1,14 @@
+/*
+ * bench/load/pop3.h: the client's side of POP3. RFC 1939
+ *
+ * Errors   besides wire.h: E_SYNTAX for -ERR or a wrong answer; client_fail has the text.
+ */
+#ifndef LOAD_POP3_H
+#define LOAD_POP3_H
+
+#include "load/load.h"
+
+/* A whole session: login, STAT, UIDL, RETR of all, DELE of all when asked, QUIT. *ret: messages. */
+int pop3_session(struct client *, const struct endpoint *, bool delete_all, uint64_t *ret);
+
+#endif

@@ -1,0 +1,250 @@
+/* Many sessions in IDLE, and the time from a delivery's 250 to their EXISTS. RFC 9051 s6.3.13 */
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "load/smtp.h"
+#include "load/work.h"
+
+enum { RENEW_US = 25 * 60 * 1000 * 1000, POLL_US = 300, TOLD_MAX_US = 10 * 1000 * 1000,
+	DELIVERIES = 100 };
+
+struct idle {
+	atomic_uint   ready;   /* sessions in IDLE */
+	atomic_uint   ended;   /* sessions that failed before */
+	atomic_bool   stop;
+	atomic_bool   input_ended, delivered;
+	pthread_t     input;
+	unsigned      n;
+	atomic_int   *fd;      /* of each session, to end it */
+	_Atomic int64_t *told_us; /* when its last EXISTS came */
+};
+
+unsigned
+extra_idle(const struct load *l)
+{
+	return l->o.lmtp.addr_n != 0; /* one that delivers */
+}
+
+/* --- the end --- */
+
+static void
+stop_if_over(struct idle *s)
+{
+	if (!atomic_load(&s->input_ended) || !atomic_load(&s->delivered))
+		return;
+	atomic_store(&s->stop, true);
+	for (unsigned i = 0; i < s->n; i++)
+		if (atomic_load(&s->fd[i]) >= 0)
+			shutdown(atomic_load(&s->fd[i]), SHUT_RDWR);
+}
+
+static void *
+watch_input(void *arg)
+{
+	struct idle *s = arg;
+	char         c[256];
+
+	while (read(STDIN_FILENO, c, sizeof(c)) > 0)
+		;
+	atomic_store(&s->input_ended, true);
+	while (atomic_load(&s->ready) + atomic_load(&s->ended) < s->n)
+		usleep(1000);
+	stop_if_over(s);
+	return NULL;
+}
+
+int
+before_idle(struct load *l)
+{
+	struct idle *s = mem_zalloc(sizeof(*s));
+
+	if (s == NULL)
+		return E_NOMEM;
+	l->shared = s;
+	l->o.warm_up = 0;
+	s->n = l->o.connections;
+	s->delivered = l->o.lmtp.addr_n == 0;
+	s->fd = mem_zalloc(s->n * sizeof(*s->fd));
+	s->told_us = mem_zalloc(s->n * sizeof(*s->told_us));
+	if (s->fd == NULL || s->told_us == NULL)
+		return E_NOMEM;
+	for (unsigned i = 0; i < s->n; i++)
+		s->fd[i] = -1;
+	return pthread_create(&s->input, NULL, watch_input, s) == 0 ? 0 : E_NOMEM;
+}
+
+void
+after_idle(struct load *l, json_t *answer)
+{
+	struct idle *s = l->shared;
+
+	pthread_join(s->input, NULL);
+	json_object_set_new(answer, "sessions", json_integer(atomic_load(&s->ready)));
+	mem_free(s->fd);
+	mem_free(s->told_us);
+}
+
+/* --- a session --- */
+
+static int
+begin_idle(struct client *c)
+{
+	struct imap_seen seen = { 0 };
+	int              r;
+
+	imap_put(c, "IDLE");
+	r = imap_flush(c);
+	return r < 0 ? r : imap_until_continue(c, &seen);
+}
+
+static int
+open_session(struct client *c)
+{
+	struct imap_seen seen;
+	int              r;
+
+	gate_enter(&c->task);
+	r = imap_open(c, &c->load->o.main, c->index);
+	if (r == 0)
+		r = imap_select(c, false, &seen);
+	if (r == 0)
+		r = begin_idle(c);
+	gate_leave(&c->task);
+	return r;
+}
+
+static int
+end_idle(struct client *c, struct imap_seen *seen)
+{
+	buf_str(&c->wire.out, STR("DONE\r\n"));
+	return imap_run(c, seen);
+}
+
+/* Holds until stopped. */
+static int
+hold(struct client *c, struct idle *s)
+{
+	enum imap_took took;
+	int            r = 0;
+
+	while (r == 0 && !atomic_load(&s->stop)) {
+		struct imap_seen seen = { 0 };
+
+		c->wire.until_us = now_us() + RENEW_US;
+		r = imap_take(c, &seen, &took);
+		c->wire.until_us = 0;
+		if (r == E_TIMEOUT) {
+			r = end_idle(c, &seen);
+			if (r == 0)
+				r = begin_idle(c);
+		} else if (r == 0 && took == IMAP_TAGGED) {
+			r = client_fail(c, E_SYNTAX, "the server ended IDLE");
+		}
+		if (seen.has_bye && !atomic_load(&s->stop))
+			r = client_fail(c, E_CLOSED, "the server said BYE");
+		if (seen.has_exists)
+			atomic_store(&s->told_us[c->index], now_us());
+	}
+	atomic_store(&s->fd[c->index], -1);
+	return atomic_load(&s->stop) ? 0 : r;
+}
+
+static int
+idle_session(struct client *c, struct idle *s)
+{
+	int r = open_session(c);
+
+	if (r < 0) {
+		atomic_fetch_add(&s->ended, 1);
+		return r;
+	}
+	atomic_store(&s->fd[c->index], c->wire.fd);
+	if (c->load->o.lmtp.addr_n == 0)
+		c->stats->ok++; /* without deliveries the sessions are what is counted */
+	c->stats->last_us = now_us();
+	if (atomic_fetch_add(&s->ready, 1) + 1 == s->n)
+		fprintf(stderr, "ready\n");
+	return hold(c, s);
+}
+
+/* --- the one who delivers --- */
+
+/* Waits until every session of the account was told, and counts how long each took. */
+static int
+wait_told(struct client *c, struct idle *s, unsigned account, int64_t at_us)
+{
+	int64_t told, longest = 0;
+
+	for (unsigned i = account; i < s->n; i += c->load->o.accounts) {
+		for (;;) {
+			told = atomic_load(&s->told_us[i]);
+			if (told != 0)
+				break;
+			if (now_us() > at_us + TOLD_MAX_US)
+				return client_fail(c, E_SYNTAX, "session %u saw no EXISTS", i);
+			task_sleep_until(&c->task, now_us() + POLL_US);
+		}
+		if (told - at_us > longest)
+			longest = told - at_us; /* negative: told before the 250 was read */
+		if (i + c->load->o.accounts < s->n)
+			hist_put(&c->stats->latency, told > at_us ? (uint64_t)(told - at_us) : 0);
+		else
+			load_count_us(c, 1, told - at_us);
+	}
+	return 0;
+}
+
+static int
+deliver_one(struct client *c, struct idle *s, uint64_t n)
+{
+	unsigned accounts = c->load->o.accounts < s->n ? c->load->o.accounts : s->n;
+	unsigned account = (unsigned)((n + 1) * 2654435761u % 4294967291u % accounts);
+	int      r;
+
+	for (unsigned i = account; i < s->n; i += c->load->o.accounts)
+		atomic_store(&s->told_us[i], 0);
+	c->begun_us = now_us();
+	r = smtp_deliver(c, n, account, true);
+	return r < 0 ? r : wait_told(c, s, account, now_us());
+}
+
+static int
+deliver_all(struct client *c, struct idle *s)
+{
+	uint64_t count = c->load->o.count > 0 ? c->load->o.count : DELIVERIES;
+	unsigned rate = c->load->o.rate;
+	int64_t  start;
+	int      r;
+
+	while (atomic_load(&s->ready) < s->n) {
+		if (atomic_load(&s->ended) > 0)
+			return client_fail(c, E_CANNOT, "not all sessions could be opened");
+		task_sleep_until(&c->task, now_us() + 10 * 1000);
+	}
+	load_begin(c->load);
+	start = now_us();
+	r = smtp_open(c, &c->load->o.lmtp, true);
+	for (uint64_t n = 0; n < count && r == 0; n++) {
+		if (rate > 0 && start + (int64_t)(n * 1000000 / rate) > now_us())
+			task_sleep_until(&c->task, start + (int64_t)(n * 1000000 / rate));
+		r = deliver_one(c, s, n);
+	}
+	return r < 0 ? r : smtp_quit(c);
+}
+
+int
+run_idle(struct client *c)
+{
+	struct idle *s = c->load->shared;
+	int          r;
+
+	if (c->index < s->n)
+		return idle_session(c, s);
+	r = deliver_all(c, s);
+	atomic_store(&s->delivered, true);
+	stop_if_over(s);
+	return r;
+}
