@@ -73,31 +73,6 @@ pack_str(struct buf *b, struct str s)
 	buf_str(b, s);
 }
 
-struct str
-unpack_bytes(struct unpack *u, size_t n)
-{
-	struct str s;
-
-	if (u->bad || n > u->left.n) {
-		u->bad = true;
-		return STR_NONE;
-	}
-	s = str_head(u->left, n);
-	u->left = str_skip(u->left, n);
-	return s;
-}
-
-static uint64_t
-get_le(struct unpack *u, size_t width)
-{
-	struct str s = unpack_bytes(u, width);
-	uint64_t   v = 0;
-
-	for (size_t i = s.n; i > 0; i--)
-		v = v << 8 | (unsigned char)s.p[i - 1];
-	return v;
-}
-
 static uint64_t
 get_be(struct unpack *u, size_t width)
 {
@@ -107,30 +82,6 @@ get_be(struct unpack *u, size_t width)
 	for (size_t i = 0; i < s.n; i++)
 		v = v << 8 | (unsigned char)s.p[i];
 	return v;
-}
-
-uint8_t
-unpack_u8(struct unpack *u)
-{
-	return (uint8_t)get_le(u, 1);
-}
-
-uint16_t
-unpack_u16(struct unpack *u)
-{
-	return (uint16_t)get_le(u, 2);
-}
-
-uint32_t
-unpack_u32(struct unpack *u)
-{
-	return (uint32_t)get_le(u, 4);
-}
-
-uint64_t
-unpack_u64(struct unpack *u)
-{
-	return get_le(u, 8);
 }
 
 uint32_t
@@ -146,7 +97,7 @@ unpack_be64(struct unpack *u)
 }
 
 uint64_t
-unpack_var(struct unpack *u)
+unpack_var_long(struct unpack *u)
 {
 	uint64_t v = 0;
 
@@ -159,16 +110,4 @@ unpack_var(struct unpack *u)
 	}
 	u->bad = true;
 	return 0;
-}
-
-struct str
-unpack_str(struct unpack *u)
-{
-	uint64_t n = unpack_var(u);
-
-	if (n > u->left.n) {
-		u->bad = true;
-		return STR_NONE;
-	}
-	return unpack_bytes(u, (size_t)n);
 }

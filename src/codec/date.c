@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/own.h"
 
-enum { DAY_S = 86400, ZONE_MAX = 24 * 60 - 1 };
+enum { DAY_S = 86400, ZONE_MAX = 24 * 60 - 1, DATE_ROOM = 40 };
 
 struct parts {
 	unsigned year, month, day; /* month and day from 1 */
@@ -117,33 +117,73 @@ date_day(int64_t ms, int zone_min)
 	return (int32_t)from_ms(ms, clamp_zone(zone_min), &p);
 }
 
-static void
-put_time(struct buf *b, const struct parts *p)
+static char *
+put_two(char *p, unsigned v)
 {
-	unsigned zone = (unsigned)(p->zone_min < 0 ? -p->zone_min : p->zone_min);
+	p[0] = (char)('0' + v / 10 % 10);
+	p[1] = (char)('0' + v % 10);
+	return p + 2;
+}
 
-	buf_printf(b, "%04u %02u:%02u:%02u %c%02u%02u", p->year, p->hour, p->minute, p->second,
-	    p->zone_min < 0 ? '-' : '+', zone / 60, zone % 60);
+static char *
+put_word(char *p, struct str word)
+{
+	memcpy(p, word.p, word.n);
+	return p + word.n;
+}
+
+/* "2024 09:05:00 +0100" */
+static char *
+put_time(char *p, const struct parts *t)
+{
+	unsigned zone = (unsigned)(t->zone_min < 0 ? -t->zone_min : t->zone_min);
+
+	p = put_two(put_two(p, t->year / 100), t->year);
+	*p++ = ' ';
+	p = put_two(p, t->hour);
+	*p++ = ':';
+	p = put_two(p, t->minute);
+	*p++ = ':';
+	p = put_two(p, t->second);
+	*p++ = ' ';
+	*p++ = t->zone_min < 0 ? '-' : '+';
+	return put_two(put_two(p, zone / 60), zone % 60);
 }
 
 void
 date_put_rfc5322(struct buf *b, int64_t ms, int zone_min)
 {
-	struct parts p;
-	int64_t      day = from_ms(ms, clamp_zone(zone_min), &p);
+	struct parts t;
+	int64_t      day = from_ms(ms, clamp_zone(zone_min), &t);
+	char        *room = buf_room(b, DATE_ROOM), *p = room;
 
-	buf_printf(b, "%s, %u %s ", DAYS[((day + 4) % 7 + 7) % 7].p, p.day, MONTHS[p.month - 1].p);
-	put_time(b, &p);
+	if (p == NULL)
+		return;
+	p = put_word(put_word(p, DAYS[((day + 4) % 7 + 7) % 7]), STR(", "));
+	if (t.day >= 10)
+		*p++ = (char)('0' + t.day / 10);
+	*p++ = (char)('0' + t.day % 10);
+	*p++ = ' ';
+	p = put_word(p, MONTHS[t.month - 1]);
+	*p++ = ' ';
+	buf_commit(b, (size_t)(put_time(p, &t) - room));
 }
 
 void
 date_put_imap(struct buf *b, int64_t ms, int zone_min)
 {
-	struct parts p;
+	struct parts t;
+	char        *room = buf_room(b, DATE_ROOM), *p = room;
 
-	from_ms(ms, clamp_zone(zone_min), &p);
-	buf_printf(b, "%2u-%s-", p.day, MONTHS[p.month - 1].p);
-	put_time(b, &p);
+	if (p == NULL)
+		return;
+	from_ms(ms, clamp_zone(zone_min), &t);
+	*p++ = t.day >= 10 ? (char)('0' + t.day / 10) : ' ';
+	*p++ = (char)('0' + t.day % 10);
+	*p++ = '-';
+	p = put_word(p, MONTHS[t.month - 1]);
+	*p++ = '-';
+	buf_commit(b, (size_t)(put_time(p, &t) - room));
 }
 
 /* Digits at the front, at least lo and at most hi of them. */

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "store/fields.h"
 #include "store/records.h"
 
 int
@@ -136,19 +137,25 @@ ingest_write(struct ingest *in, struct str bytes)
 static void
 describe(struct ingest *in, const struct message_summary *sum)
 {
-	OWN_BUF struct buf  parts = BUF_INIT(KV_VALUE_MAX);
+	OWN_BUF struct buf  parts = BUF_INIT(KV_VALUE_MAX), fields = BUF_INIT(KV_VALUE_MAX);
 	struct facts_record rec = {
-		.facts = { sum->envelope, sum->body, sum->body_structure, STR_NONE },
+		.facts = { .envelope = sum->envelope,
+		    .body = sum->body,
+		    .body_structure = sum->body_structure },
 	};
 
 	message_links_read(sum, &in->links);
 	message_parts_pack(sum, &parts);
+	/* Of a giant header, the part that follows is not here. */
+	if (sum->header_n <= in->header.n)
+		fields_pack(str_head(buf_view(&in->header), (size_t)sum->header_n), &fields);
 	rec.has_msgid = in->links.has_own;
 	rec.msgid = in->links.own;
 	rec.facts.parts = buf_view(&parts);
+	rec.facts.fields = buf_view(&fields);
 	facts_record_pack(&rec, &in->facts);
 	in->header_n = sum->header_n;
-	in->err = parts.err < 0 ? parts.err : in->facts.err;
+	in->err = parts.err < 0 ? parts.err : fields.err < 0 ? fields.err : in->facts.err;
 }
 
 static void

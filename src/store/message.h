@@ -51,6 +51,7 @@ struct message_facts {
 	struct str body;
 	struct str body_structure;
 	struct str parts;          /* message_parts_unpack */
+	struct str fields;         /* store/fields.h; may be empty */
 };
 
 /* --- reading --- */

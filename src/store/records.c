@@ -3,23 +3,31 @@
 #include "base/error.h"
 #include "base/pack.h"
 
-enum { VERSION = 1 };
+enum { VERSION = 1, FACTS_VERSION = 2 };
 enum { MAILBOX_NO_SELECT = 1, MAILBOX_DYING = 2 };
 enum { PLACE_LIVE = 1, PLACE_EXPUNGED = 2 };
 
-/* Takes the version byte off. */
+/* Takes the version byte off: the version, up to `newest`, or an error. */
 static int
-open_record(struct str value, struct unpack *ret)
+open_version(struct str value, uint8_t newest, struct unpack *ret)
 {
 	struct unpack u = unpack_of(value);
 	uint8_t       version = unpack_u8(&u);
 
-	if (version > VERSION)
+	if (version > newest)
 		return E_FORMAT_NEWER;
 	if (version == 0)
 		return E_CORRUPT;
 	*ret = u;
-	return 0;
+	return version;
+}
+
+static int
+open_record(struct str value, struct unpack *ret)
+{
+	int r = open_version(value, VERSION, ret);
+
+	return r < 0 ? r : 0;
 }
 
 /* Numbers that are 32 bits wide here; a larger one makes the record bad. */
@@ -200,37 +208,44 @@ message_record_unpack(struct str value, uint32_t uid, struct message *ret)
 void
 facts_record_pack(const struct facts_record *rec, struct buf *to)
 {
-	pack_u8(to, VERSION);
+	const struct message_facts *f = &rec->facts;
+	const struct str slices[] = { f->envelope, f->body, f->body_structure, f->parts, f->fields };
+
+	pack_u8(to, FACTS_VERSION);
 	pack_str(to, rec->has_msgid ? str_of((const char *)rec->msgid.b, sizeof(rec->msgid.b))
 	                            : STR_NONE);
-	pack_str(to, rec->facts.envelope);
-	pack_str(to, rec->facts.body);
-	pack_str(to, rec->facts.body_structure);
-	pack_str(to, rec->facts.parts);
+	for (size_t i = 0; i < ARRAY_LEN(slices); i++)
+		pack_var(to, slices[i].n);
+	for (size_t i = 0; i < ARRAY_LEN(slices); i++)
+		buf_str(to, slices[i]);
 }
 
 int
 facts_record_unpack(struct str value, struct facts_record *ret)
 {
-	struct facts_record rec = { 0 };
-	struct unpack       u;
-	struct str          hash;
-	int                 r = open_record(value, &u);
+	struct message_facts f = { 0 };
+	struct str *const    slices[] = { &f.envelope, &f.body, &f.body_structure, &f.parts,
+		   &f.fields };
+	struct unpack        u;
+	struct str           hash;
+	int                  version = open_version(value, FACTS_VERSION, &u);
+	/* Version 1 has no fields. */
+	const size_t         n = version == 1 ? ARRAY_LEN(slices) - 1 : ARRAY_LEN(slices);
 
-	if (r < 0)
-		return r;
+	if (version < 0)
+		return version;
 	hash = unpack_str(&u);
-	rec.facts.envelope = unpack_str(&u);
-	rec.facts.body = unpack_str(&u);
-	rec.facts.body_structure = unpack_str(&u);
-	rec.facts.parts = unpack_str(&u);
-	if (!unpack_ok(&u) || (hash.n != 0 && hash.n != sizeof(rec.msgid.b)))
+	for (size_t i = 0; version != 1 && i < n; i++)
+		slices[i]->n = (size_t)unpack_var(&u);
+	for (size_t i = 0; i < n; i++)
+		*slices[i] = version == 1 ? unpack_str(&u) : unpack_bytes(&u, slices[i]->n);
+	if (!unpack_ok(&u) || (hash.n != 0 && hash.n != sizeof(ret->msgid.b)))
 		return E_CORRUPT;
-	if (hash.n != 0) {
-		rec.has_msgid = true;
-		memcpy(rec.msgid.b, hash.p, sizeof(rec.msgid.b));
-	}
-	*ret = rec;
+	ret->has_msgid = hash.n != 0;
+	ret->msgid = (struct msgid_hash){ { 0 } };
+	if (hash.n != 0)
+		memcpy(ret->msgid.b, hash.p, sizeof(ret->msgid.b));
+	ret->facts = f;
 	return 0;
 }
 

@@ -5,13 +5,14 @@
  *          FETCH_FULL: the output must drain; what the rest of the answer needs was copied, so the
  *          walk may be paused.
  * Memory   one piece of a body (KV_BLOB_PIECE) above the output's high mark; one header section for
- *          HEADER.FIELDS.
+ *          a HEADER.FIELDS that the facts cannot answer.
  */
 #ifndef SERVE_IMAP_FETCH_H
 #define SERVE_IMAP_FETCH_H
 
 #include "serve/imap/session.h"
 #include "serve/imap/walk.h"
+#include "store/fields.h"
 
 enum { FETCH_DONE = 0, FETCH_FULL = 1 };
 
@@ -39,6 +40,7 @@ struct fetch {
 	struct imap_session     *session;
 	const struct imap_fetch *ask;
 	struct str              *names;      /* "BODY[TEXT]<0> " for each item with a section */
+	struct fields_ask       *fields;     /* what each HEADER.FIELDS of the whole message asks */
 	bool                     put_uid;    /* UID FETCH: the UID comes first, asked for or not */
 	bool                     has_flags;  /* FLAGS is among the items */
 	bool                     has_modseq;

@@ -27,6 +27,31 @@ has_section(const struct imap_fetch_item *it)
 	       it->kind == IMAP_FETCH_RFC822_HEADER || it->kind == IMAP_FETCH_RFC822_TEXT;
 }
 
+/* HEADER.FIELDS of the whole message: as a rule the facts have the answer. */
+static bool
+is_fields(const struct imap_fetch_item *it)
+{
+	return it->kind == IMAP_FETCH_SECTION && it->section.n_path == 0 &&
+	       it->section.text == IMAP_SECTION_FIELDS;
+}
+
+static int
+make_asks(struct fetch *f)
+{
+	const struct imap_fetch *ask = f->ask;
+	struct arena            *arena = &f->session->arena;
+	int                      r = 0;
+
+	f->fields = arena_alloc(arena, ask->n_items * sizeof(*f->fields));
+	if (f->fields == NULL)
+		return E_NOMEM;
+	for (size_t i = 0; r == 0 && i < ask->n_items; i++)
+		if (is_fields(&ask->items[i]))
+			r = fields_ask_make(ask->items[i].section.fields,
+			    ask->items[i].section.n_fields, arena, &f->fields[i]);
+	return r;
+}
+
 /* The same for each message: so it is written once. */
 static int
 make_names(struct fetch *f)
@@ -52,6 +77,8 @@ make_names(struct fetch *f)
 int
 fetch_init(struct fetch *f, struct imap_session *s, const struct imap_fetch *ask, bool uid)
 {
+	int r;
+
 	f->session = s;
 	f->ask = ask;
 	f->put_uid = uid;
@@ -65,11 +92,13 @@ fetch_init(struct fetch *f, struct imap_session *s, const struct imap_fetch *ask
 		f->has_flags |= it->kind == IMAP_FETCH_FLAGS;
 		f->has_modseq |= it->kind == IMAP_FETCH_MODSEQ;
 		f->needs_facts |= it->kind == IMAP_FETCH_ENVELOPE || it->kind == IMAP_FETCH_BODY ||
-		                  it->kind == IMAP_FETCH_BODYSTRUCTURE || names_part(it);
+		                  it->kind == IMAP_FETCH_BODYSTRUCTURE || names_part(it) ||
+		                  is_fields(it);
 		f->sets_seen |= !it->peek && has_section(it) &&
 		                it->kind != IMAP_FETCH_RFC822_HEADER && !s->view->read_only;
 	}
-	return make_names(f);
+	r = make_names(f);
+	return r < 0 ? r : make_asks(f);
 }
 
 void
@@ -329,13 +358,41 @@ put_fields(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
 	return FETCH_DONE;
 }
 
+/* The same from the facts; false when the header must be read. */
+static bool
+put_known_fields(struct fetch *f, const struct imap_fetch_item *it)
+{
+	const struct fields_ask *ask = &f->fields[it - f->ask->items];
+	const struct str         packed = f->now.facts.fields;
+	struct buf              *out;
+	size_t                   n;
+	char                    *room;
+
+	if (it->partial || !fields_measure(ask, packed, &n))
+		return false;
+	out = next_item(f);
+	buf_str(out, f->names[it - f->ask->items]);
+	if (n == 0) {
+		buf_str(out, STR("\"\""));
+		return true;
+	}
+	imap_put_literal_head(out, n);
+	room = buf_grow(out, n);
+	if (room != NULL)
+		fields_put(ask, packed, room);
+	return true;
+}
+
 static int
 put_section(struct fetch *f, const struct imap_fetch_item *it)
 {
 	enum imap_section_text text = it->section.text;
 	struct extent          e;
-	int                    r = section_extent(f, it, &e);
+	int                    r;
 
+	if (is_fields(it) && put_known_fields(f, it))
+		return FETCH_DONE;
+	r = section_extent(f, it, &e);
 	if (r < 0)
 		return r;
 	if (it->kind == IMAP_FETCH_SECTION && !e.missing &&
@@ -434,7 +491,7 @@ hold_facts(struct fetch *f)
 	struct message_facts *facts = &f->now.facts;
 	struct buf           *hold = &f->now.facts_hold;
 	struct str           *slices[] = { &facts->envelope, &facts->body, &facts->body_structure,
-		&facts->parts };
+		&facts->parts, &facts->fields };
 	size_t                at = 0;
 
 	f->now.whole = false;

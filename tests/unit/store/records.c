@@ -124,7 +124,7 @@ static void
 test_other_records(void **state)
 {
 	const struct facts_record    F = { true, { "0123456789abcde" },
-		   { STR("(env)"), STR("(body)"), STR("(structure)"), STR("\0\1") } };
+		   { STR("(env)"), STR("(body)"), STR("(structure)"), STR("\0\1"), STR("fields") } };
 	const struct place_record    P = { .mailbox = 3, .uid = 4 };
 	const struct place_record    Q = { true, 0, 0, 1700000000000 };
 	const struct thread_record   T = { 5, 6 };
@@ -143,6 +143,26 @@ test_other_records(void **state)
 	assert_str(f.facts.envelope, "(env)");
 	assert_str(f.facts.body_structure, "(structure)");
 	assert_int_equal(f.facts.parts.n, 2);
+	assert_str(f.facts.fields, "fields");
+	for (size_t n = 0; n < b.n; n++)
+		assert_int_equal(facts_record_unpack(str_of(b.p, n), &f), E_CORRUPT);
+	/* As it was written at first. */
+	buf_reset(&b);
+	pack_u8(&b, 1);
+	pack_str(&b, STR("0123456789abcdef"));
+	pack_str(&b, STR("(env)"));
+	pack_str(&b, STR("(body)"));
+	pack_str(&b, STR("(structure)"));
+	pack_str(&b, STR("parts"));
+	for (size_t n = 0; n < b.n; n++)
+		assert_int_equal(facts_record_unpack(str_of(b.p, n), &f), E_CORRUPT);
+	assert_ok(facts_record_unpack(buf_view(&b), &f));
+	assert_true(f.has_msgid && f.msgid.b[15] == 'f');
+	assert_str(f.facts.envelope, "(env)");
+	assert_str(f.facts.parts, "parts");
+	assert_int_equal(f.facts.fields.n, 0);
+	b.p[0] = 3;
+	assert_int_equal(facts_record_unpack(buf_view(&b), &f), E_FORMAT_NEWER);
 	buf_reset(&b);
 	place_record_pack(&P, &b);
 	assert_ok(place_record_unpack(buf_view(&b), &p));
