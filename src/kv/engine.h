@@ -33,7 +33,8 @@ struct kv_ops {
 	int (*scan)(struct kv *, struct kv_part, const struct kv_range *, struct kv_iter **ret);
 	int (*part_next)(struct kv *, enum kv_kind, uint64_t from, uint64_t *ret);
 	int (*commit)(struct kv *, const struct kv_step *, const struct kv_batch *, kv_ticket *ret);
-	int (*wait)(struct kv *, kv_ticket);
+	/* w NULL: kv_wait; else kv_wait_or_wake. */
+	int (*wait)(struct kv *, kv_ticket, struct kv_waiter *w);
 	bool (*is_durable)(struct kv *, kv_ticket);
 	/* value: of the head as kv_head_begin makes it, of a piece its bytes. */
 	int (*blob_put)(struct kv *, const struct kv_blob_id *, uint32_t part, struct str value);

@@ -9,6 +9,8 @@ enum { HEAL_PATIENCE_MS = 500, VERSION_N = 8 };
 
 static const struct kv_ops FLAT_OPS;
 
+static void syncer_stop(struct flat *);
+
 int
 flat_init(struct flat *f, const struct flat_engine *engine)
 {
@@ -37,6 +39,7 @@ flat_drop(struct kv *kv)
 {
 	struct flat *f = flat_of(kv);
 
+	syncer_stop(f);
 	/* An iterator that outlives its engine is a bug of the caller. */
 	assert(atomic_load(&f->gate.inside) == 0);
 	f->engine->close(f);
@@ -326,13 +329,50 @@ sync_now(void *arg)
 	return f->engine->sync(f);
 }
 
+/* Inside the gate before it looks: the engine that it syncs is the one of the tickets it saw. */
+static void *
+syncer_main(void *arg)
+{
+	struct flat *f = arg;
+
+	while (tickets_await(&f->tickets)) {
+		GATE_SCOPE(&f->gate);
+		tickets_serve(&f->tickets, sync_now, f);
+	}
+	return NULL;
+}
+
+/* False when there is no thread to be had: then whoever wants to wait has to. */
+static bool
+syncer_start(struct flat *f)
+{
+	LOCK_SCOPE(&f->tickets.lock);
+
+	if (!f->syncing)
+		f->syncing = pthread_create(&f->syncer, NULL, syncer_main, f) == 0;
+	return f->syncing;
+}
+
+static void
+syncer_stop(struct flat *f)
+{
+	tickets_quit(&f->tickets);
+	if (f->syncing)
+		pthread_join(f->syncer, NULL);
+	f->syncing = false;
+}
+
 static int
-flat_wait(struct kv *kv, kv_ticket ticket)
+flat_wait(struct kv *kv, kv_ticket ticket, struct kv_waiter *w)
 {
 	struct flat *f = flat_of(kv);
 
+	if (tickets_settled(&f->tickets, ticket))
+		return 0;
+	if (w != NULL && !syncer_start(f))
+		w = NULL;
 	GATE_SCOPE(&f->gate);
-	return tickets_wait(&f->tickets, ticket, sync_now, f);
+	return tickets_wait(&f->tickets, &(struct tickets_wish){ ticket, w }, sync_now, f);
 }
 
 static bool

@@ -75,6 +75,8 @@ struct flat {
 	const struct flat_engine *engine;
 	struct gate               gate;
 	struct tickets            tickets;
+	pthread_t                 syncer; /* syncs for those who wait without a thread */
+	bool                      syncing; /* it runs; under the lock of tickets */
 	struct lock               write_lock; /* KV_WRITE; guards what follows */
 	struct flat_version      *versions;   /* FLAT_VERSIONS slots by hash; version 0: unknown */
 	struct kv_blob_id         collected;  /* where the next kv_blob_collect goes on */

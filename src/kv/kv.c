@@ -71,7 +71,13 @@ kv_commit(struct kv *kv, struct kv_part part, uint64_t expect, uint64_t next,
 int
 kv_wait(struct kv *kv, kv_ticket t)
 {
-	return kv->ops->wait(kv, t);
+	return kv->ops->wait(kv, t, NULL);
+}
+
+int
+kv_wait_or_wake(struct kv *kv, kv_ticket t, struct kv_waiter *w)
+{
+	return kv->ops->wait(kv, t, w);
 }
 
 bool

@@ -24,6 +24,7 @@
 #define KV_KV_H
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "base/own.h"
 
 struct kv;
@@ -33,7 +34,8 @@ enum kv_kind {
 	KV_META = 1,      /* id 0: format version, node facts */
 	KV_DIRECTORY = 2, /* id 0 */
 	KV_ACCOUNT = 3,   /* id: account id */
-	KV_QUEUE = 4      /* id: shard */
+	KV_QUEUE = 4,     /* id: shard */
+	KV_TEXT = 5       /* id: account id; derived from the account, see store/text.h */
 };
 
 struct kv_part {
@@ -140,6 +142,16 @@ int kv_commit(struct kv *, struct kv_part, uint64_t expect, uint64_t next, const
 /* 0 when all commits up to the ticket are on disk; one atomic load when they are already. */
 int  kv_wait(struct kv *, kv_ticket);
 bool kv_is_durable(struct kv *, kv_ticket);
+
+/* Waiting without a thread. kv_wait_or_wake is kv_wait, but instead of waiting for a sync that
+ * another thread does it returns 1. Then w->wake(w) is called, once, by some thread, when it is time
+ * to ask again: it may only post, as conn_wake does. Until then *w is the engine's. */
+struct kv_waiter {
+	void      (*wake)(struct kv_waiter *);
+	struct list link;   /* the rest is the engine's */
+	kv_ticket   ticket;
+};
+int kv_wait_or_wake(struct kv *, kv_ticket, struct kv_waiter *w);
 
 /* --- blobs: a message's bytes, written once, never changed, shared by references --- */
 

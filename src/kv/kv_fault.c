@@ -147,7 +147,7 @@ fault_commit(
 }
 
 static int
-fault_wait(struct kv *kv, kv_ticket ticket)
+fault_wait(struct kv *kv, kv_ticket ticket, struct kv_waiter *w)
 {
 	struct fault *f = fault_of(kv);
 	int64_t       ms = atomic_load(&f->slow_ms);
@@ -161,7 +161,7 @@ fault_wait(struct kv *kv, kv_ticket ticket)
 		return r;
 	if (ms > 0)
 		nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
-	return f->inner->ops->wait(f->inner, ticket);
+	return f->inner->ops->wait(f->inner, ticket, w);
 }
 
 static bool

@@ -32,6 +32,8 @@ kind_name(enum kv_kind kind)
 		return "account";
 	case KV_QUEUE:
 		return "queue";
+	case KV_TEXT:
+		return "text";
 	}
 	return "?";
 }
@@ -156,11 +158,11 @@ trace_commit(
 }
 
 static int
-trace_wait(struct kv *kv, kv_ticket ticket)
+trace_wait(struct kv *kv, kv_ticket ticket, struct kv_waiter *w)
 {
 	LINE("wait");
 	buf_printf(&line, " ticket=%" PRIu64, ticket);
-	return finish(t, &line, kv_wait(t->inner, ticket));
+	return finish(t, &line, t->inner->ops->wait(t->inner, ticket, w));
 }
 
 static bool

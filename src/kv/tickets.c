@@ -15,6 +15,8 @@ tickets_init(struct tickets *t)
 	lock_init(&t->lock, LOCK_KV_SYNC);
 	pthread_cond_init(&t->done[0], NULL);
 	pthread_cond_init(&t->done[1], NULL);
+	pthread_cond_init(&t->serve, NULL);
+	list_init(&t->waiters);
 }
 
 void
@@ -22,6 +24,7 @@ tickets_done(struct tickets *t)
 {
 	pthread_cond_destroy(&t->done[0]);
 	pthread_cond_destroy(&t->done[1]);
+	pthread_cond_destroy(&t->serve);
 	lock_done(&t->lock);
 }
 
@@ -45,21 +48,51 @@ survived(const struct tickets *t, kv_ticket ticket, kv_ticket durable)
 	    ticket <= t->ends[generation % TICKETS_ENDS];
 }
 
-/* Without the lock: surely on disk? */
-static inline bool
-is_settled(struct tickets *t, kv_ticket ticket)
+/* With the lock: takes out those who are to ask again, all or the covered ones. */
+static void
+take_waiters(struct tickets *t, bool all, kv_ticket upto, struct list *to)
 {
-	kv_ticket durable = atomic_load_explicit(&t->durable, memory_order_acquire);
+	list_init(to);
+	LIST_EACH_SAFE (it, &t->waiters) {
+		if (!all && CONTAINER_OF(it, struct kv_waiter, link)->ticket > upto)
+			continue;
+		list_remove(it);
+		list_push(to, it);
+	}
+}
 
-	return ticket == 0 ||
-	    (ticket <= durable && generation_of(ticket) == generation_of(durable));
+/* Without the lock. A waiter is its owner's again, and perhaps gone, once it was woken. */
+static void
+wake_all(struct list *waiters)
+{
+	struct list *it;
+
+	while ((it = list_pop(waiters)) != NULL) {
+		struct kv_waiter *w = CONTAINER_OF(it, struct kv_waiter, link);
+
+		w->wake(w);
+	}
+}
+
+/* The end of a sync, with the lock held: who waits for it, and who leads the next one. */
+static void
+tell_threads(struct tickets *t)
+{
+	pthread_cond_broadcast(&t->done[t->round]);
+	if (tickets_err(t) == 0)
+		pthread_cond_signal(&t->done[t->round ^ 1]);
+	else
+		pthread_cond_broadcast(&t->done[t->round ^ 1]);
+	if (!list_empty(&t->waiters))
+		pthread_cond_signal(&t->serve);
 }
 
 static void
 lead(struct tickets *t, int (*sync)(void *arg), void *arg)
 {
-	kv_ticket target = atomic_load_explicit(&t->staged, memory_order_acquire);
-	int       r;
+	kv_ticket   target = atomic_load_explicit(&t->staged, memory_order_acquire);
+	struct list woken;
+	int         r;
 
 	t->leading = true;
 	t->target = target;
@@ -72,17 +105,19 @@ lead(struct tickets *t, int (*sync)(void *arg), void *arg)
 		atomic_store_explicit(&t->durable, target, memory_order_release);
 	else if (tickets_err(t) == 0)
 		atomic_store(&t->err, r);
-	pthread_cond_broadcast(&t->done[t->round]);
-	if (tickets_err(t) == 0)
-		pthread_cond_signal(&t->done[t->round ^ 1]);
-	else
-		pthread_cond_broadcast(&t->done[t->round ^ 1]);
+	take_waiters(t, tickets_err(t) < 0, target, &woken);
+	tell_threads(t);
+	lock_give(&t->lock);
+	wake_all(&woken);
+	lock_take(&t->lock);
 }
 
 int
-tickets_wait(struct tickets *t, kv_ticket ticket, int (*sync)(void *arg), void *arg)
+tickets_wait(struct tickets *t, const struct tickets_wish *wish, int (*sync)(void *arg), void *arg)
 {
-	if (is_settled(t, ticket))
+	kv_ticket ticket = wish->ticket;
+
+	if (tickets_settled(t, ticket))
 		return 0;
 	LOCK_SCOPE(&t->lock);
 	for (;;) {
@@ -94,11 +129,44 @@ tickets_wait(struct tickets *t, kv_ticket ticket, int (*sync)(void *arg), void *
 			return 0;
 		if (tickets_err(t) < 0)
 			return tickets_err(t);
-		if (!t->leading)
+		if (!t->leading) {
 			lead(t, sync, arg);
-		else
+		} else if (wish->waiter != NULL) {
+			wish->waiter->ticket = ticket;
+			list_push(&t->waiters, &wish->waiter->link);
+			return 1;
+		} else {
 			lock_wait(&t->lock, &t->done[t->round ^ (ticket > t->target)]);
+		}
 	}
+}
+
+bool
+tickets_await(struct tickets *t)
+{
+	LOCK_SCOPE(&t->lock);
+
+	while (!t->quit && (t->leading || list_empty(&t->waiters)))
+		lock_wait(&t->lock, &t->serve);
+	return !t->quit;
+}
+
+void
+tickets_serve(struct tickets *t, int (*sync)(void *arg), void *arg)
+{
+	LOCK_SCOPE(&t->lock);
+
+	if (!t->leading && !list_empty(&t->waiters) && tickets_err(t) == 0)
+		lead(t, sync, arg);
+}
+
+void
+tickets_quit(struct tickets *t)
+{
+	LOCK_SCOPE(&t->lock);
+
+	t->quit = true;
+	pthread_cond_signal(&t->serve);
 }
 
 bool
@@ -106,7 +174,7 @@ tickets_durable(struct tickets *t, kv_ticket ticket)
 {
 	kv_ticket durable;
 
-	if (is_settled(t, ticket))
+	if (tickets_settled(t, ticket))
 		return true;
 	LOCK_SCOPE(&t->lock);
 	durable = atomic_load(&t->durable);
@@ -118,11 +186,16 @@ tickets_durable(struct tickets *t, kv_ticket ticket)
 void
 tickets_fail(struct tickets *t, int err)
 {
-	LOCK_SCOPE(&t->lock);
+	struct list woken;
+
+	lock_take(&t->lock);
 	if (tickets_err(t) == 0)
 		atomic_store(&t->err, err);
 	pthread_cond_broadcast(&t->done[0]);
 	pthread_cond_broadcast(&t->done[1]);
+	take_waiters(t, true, 0, &woken);
+	lock_give(&t->lock);
+	wake_all(&woken);
 }
 
 void

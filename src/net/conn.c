@@ -156,6 +156,12 @@ conn_wake(struct conn *c)
 	conn_post(c, WHY_WAKE);
 }
 
+void
+conn_may_send(struct conn *c)
+{
+	conn_post(c, POST_MAY_SEND);
+}
+
 struct str
 conn_end(struct conn *c)
 {

@@ -14,6 +14,8 @@
  *            |                                         -- CLOSE --------------> LINGER
  *            '-- free                            LINGER -- peer closed, or time is up --> freed
  *
+ * When before_send says "not yet" FLUSH leads to HOLD, and conn_may_send leads back.
+ *
  * Threads  guard by its lock. All else by the owner: the worker that claimed it, until it sleeps.
  * Sleep    conn_sleep looks at what was posted or has fired and goes to sleep under one lock;
  *          conn_post and conn_claim_event note and wake under it too: nothing is lost in between.
@@ -36,12 +38,13 @@ enum {
 };
 
 enum conn_state { CONN_FREE, CONN_OWNED, CONN_ARMED, CONN_PARKED, CONN_QUEUED };
-enum conn_phase { PHASE_START, PHASE_RUN, PHASE_FLUSH, PHASE_PARK, PHASE_LINGER };
+enum conn_phase { PHASE_START, PHASE_RUN, PHASE_FLUSH, PHASE_HOLD, PHASE_PARK, PHASE_LINGER };
 
 /* What others may post, beside WHY_POKE, WHY_WAKE and WHY_TIMEOUT. */
 enum {
 	POST_STOP = 1 << 16, /* the server stops: look */
-	POST_KILL = 1 << 17  /* close at once */
+	POST_KILL = 1 << 17, /* close at once */
+	POST_MAY_SEND = 1 << 18
 };
 
 struct conn_guard {
@@ -155,7 +158,9 @@ void conn_requeue(struct conn *);
 /* Reads what is there. > 0: bytes came; 0: none now, or in.eof; E_LIMIT: there is no room, the
  * session does not consume; or another error. */
 ssize_t conn_fill(struct conn *);
-/* Writes what is to be sent. 0: all sent; FILTER_WANT_*; or an error, also of before_send. */
+/* Writes what is to be sent. 0: all sent; FILTER_WANT_*; FLUSH_HOLD: before_send said 1; or an
+ * error, also of before_send. */
+enum { FLUSH_HOLD = 1 };
 int     conn_flush(struct conn *);
 /* Gives back lent memory, and empty buffers, before the connection leaves the worker. */
 int     conn_settle(struct conn *);

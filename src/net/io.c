@@ -185,8 +185,8 @@ conn_flush(struct conn *c)
 	if (o->buf.n > o->cleared && c->type->before_send != NULL) {
 		int r = c->type->before_send(c->session);
 
-		if (r < 0)
-			return r;
+		if (r != 0)
+			return r < 0 ? r : FLUSH_HOLD;
 	}
 	o->cleared = o->buf.n;
 	while (o->sent < o->buf.n) {

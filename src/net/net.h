@@ -150,6 +150,8 @@ void conn_at_boundary(struct conn *, bool);
  * the session is parked for this very job). Never lost: a running session is run again, and a wake
  * that comes before STEP_WAIT is kept. */
 void conn_poke(struct conn *);
+/* After before_send gave 1: ask it again. */
+void conn_may_send(struct conn *);
 void conn_wake(struct conn *);
 
 /* --- jobs: what may take long runs on a bounded pool --- */

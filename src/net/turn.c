@@ -18,7 +18,8 @@ enum next {
 enum {
 	WAKES_WIRE = POST_KILL | POST_STOP | WHY_TIMEOUT, /* while the wire is waited for */
 	WAKES_RUN = WAKES_WIRE | WHY_POKE | WHY_WAKE,
-	WAKES_PARK = POST_KILL | WHY_WAKE
+	WAKES_PARK = POST_KILL | WHY_WAKE,
+	WAKES_HOLD = POST_MAY_SEND
 };
 
 /* --- the end --- */
@@ -335,9 +336,25 @@ turn_flush(struct conn *c, unsigned posted)
 		c->want = r == FILTER_WANT_IN ? EPOLLIN : EPOLLOUT;
 		return NEXT_SLEEP;
 	}
+	if (r == FLUSH_HOLD) {
+		c->phase = PHASE_HOLD;
+		c->want = 0;
+		return NEXT_SLEEP;
+	}
 	if (r < 0)
 		return abandon(c, r == E_CLOSED ? "reset" : "not durable");
 	return after_flush(c);
+}
+
+static enum next
+turn_hold(struct conn *c, unsigned posted)
+{
+	if ((posted & POST_MAY_SEND) != 0) {
+		c->phase = PHASE_FLUSH;
+		return NEXT_TURN;
+	}
+	c->want = 0;
+	return NEXT_SLEEP;
 }
 
 static enum next
@@ -361,6 +378,7 @@ static const struct {
 	[PHASE_START] = { turn_start, WAKES_WIRE },
 	[PHASE_RUN] = { turn_run, WAKES_RUN },
 	[PHASE_FLUSH] = { turn_flush, WAKES_WIRE },
+	[PHASE_HOLD] = { turn_hold, WAKES_HOLD },
 	[PHASE_PARK] = { turn_park, WAKES_PARK },
 	[PHASE_LINGER] = { turn_linger, WAKES_WIRE },
 };
@@ -380,7 +398,9 @@ due_time(struct conn *c)
 	struct conn_time *t = &c->time;
 	int64_t           due;
 
-	if (c->phase == PHASE_PARK)
+	if (c->phase == PHASE_HOLD)
+		due = 0;
+	else if (c->phase == PHASE_PARK)
 		due = t->wake;
 	else if (c->phase == PHASE_START || c->phase == PHASE_LINGER)
 		due = t->phase_end;
@@ -398,6 +418,15 @@ out_of_memory(struct conn *c)
 	return abandon(c, "no memory");
 }
 
+/* Somebody may use a parked session, unless it only waits for a time to pass. */
+static unsigned
+wakes_of(const struct conn *c)
+{
+	unsigned wakes = PHASES[c->phase].wakes;
+
+	return c->phase == PHASE_PARK && c->time.wake == 0 ? wakes & ~(unsigned)POST_KILL : wakes;
+}
+
 /* NEXT_SLEEP: it sleeps, and is no longer ours. */
 static enum next
 go_to_sleep(struct conn *c)
@@ -405,7 +434,7 @@ go_to_sleep(struct conn *c)
 	int r = conn_settle(c);
 
 	if (r == 0)
-		r = conn_sleep(c, PHASES[c->phase].wakes, due_time(c));
+		r = conn_sleep(c, wakes_of(c), due_time(c));
 	if (r < 0)
 		return out_of_memory(c);
 	return r > 0 ? NEXT_SLEEP : NEXT_TURN;

@@ -4,8 +4,9 @@
  * Epoll    one set. An event's 64 bits are slot index (low) and generation (high); the indexes from
  *          TAG_LISTENER on are listeners, TAG_RUN is the run queue's eventfd.
  * Run      the run queue holds connections that were woken by something else than their socket.
- *          run_fd is edge-triggered: each write wakes one worker, which takes one connection and
- *          writes again when more are there. So a connection in the queue has a worker coming.
+ *          run_fd is edge-triggered: each write wakes one worker, which takes connections until
+ *          none is left, or it had RUN_TURNS of them. Whenever the queue is not empty a write has
+ *          been made that no worker has answered yet (run_called): a worker is coming.
  */
 #ifndef NET_WHOLE_H
 #define NET_WHOLE_H
@@ -21,6 +22,7 @@ enum { TAG_RUN = 0xffffffffu, TAG_LISTENER = 0xffff0000u };
 enum {
 	LISTENERS_MAX = 256,
 	SWEEP_MS = 200,
+	RUN_TURNS = 32, /* of the run queue, before the sockets are looked at again */
 	SCRATCH_BYTES = 64 << 10,    /* one read, at most */
 	SPARE_OUT_BYTES = 512 << 10  /* a bigger output buffer is not kept for the next */
 };
@@ -51,6 +53,7 @@ struct net {
 	int                 sweep_fd; /* told to end the sweeper */
 	struct lock         run_lock;
 	struct list         run;
+	bool                run_called;
 	struct slab         slab;
 	struct jobs         jobs;
 	struct lock         listen_lock;

@@ -31,24 +31,33 @@ net_signal(struct net *net)
 void
 net_run(struct net *net, struct conn *c)
 {
+	bool call;
+
 	lock_take(&net->run_lock);
 	list_push(&net->run, &c->guard.queue);
+	call = !net->run_called;
+	net->run_called = true;
 	lock_give(&net->run_lock);
-	net_signal(net);
+	if (call)
+		net_signal(net);
 }
 
-/* Takes one connection; when more are there, another worker is called for them. */
+/* Takes one connection; when more are there, another worker is called to help. `answers`: this
+ * worker has been called. */
 static struct conn *
-next_queued(struct net *net)
+next_queued(struct net *net, bool answers)
 {
 	struct list *item;
-	bool         more;
+	bool         call;
 
 	lock_take(&net->run_lock);
+	if (answers)
+		net->run_called = false;
 	item = list_pop(&net->run);
-	more = !list_empty(&net->run);
+	call = !list_empty(&net->run) && !net->run_called;
+	net->run_called |= call;
 	lock_give(&net->run_lock);
-	if (more)
+	if (call)
 		net_signal(net);
 	return item != NULL ? CONTAINER_OF(item, struct conn, guard.queue) : NULL;
 }
@@ -56,12 +65,14 @@ next_queued(struct net *net)
 static void
 on_run(struct worker *w)
 {
-	struct conn *c = next_queued(w->net);
+	for (int i = 0; i < RUN_TURNS; i++) {
+		struct conn *c = next_queued(w->net, i == 0);
 
-	if (c == NULL)
-		return;
-	conn_claim_queued(c);
-	conn_work(w, c);
+		if (c == NULL)
+			return;
+		conn_claim_queued(c);
+		conn_work(w, c);
+	}
 }
 
 static void

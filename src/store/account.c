@@ -44,20 +44,38 @@ account_ready(struct account *a)
 	return r;
 }
 
-int
-account_barrier(struct account *a)
+/* The last commit that somebody may have seen. */
+static kv_ticket
+last_ticket(struct account *a)
 {
 	kv_ticket ticket;
-	int       r = account_alive(a);
 
-	if (r < 0)
-		return r;
 	/* A commit is visible a moment before its ticket is noted: the lock outwaits that. */
 	lock_take(&a->lock);
 	ticket = atomic_load_explicit(&a->ticket, memory_order_relaxed);
 	lock_give(&a->lock);
-	r = kv_wait(a->store->kv, ticket);
+	return ticket;
+}
+
+int
+account_barrier(struct account *a)
+{
+	int r = account_alive(a);
+
+	if (r == 0)
+		r = kv_wait(a->store->kv, last_ticket(a));
 	return r < 0 ? r : account_alive(a);
+}
+
+int
+account_barrier_or_wake(struct account *a, struct kv_waiter *w)
+{
+	int r = account_alive(a);
+
+	if (r == 0)
+		r = kv_wait_or_wake(a->store->kv, last_ticket(a), w);
+	/* A waiter that is registered has to be woken first, whatever became of the account. */
+	return r != 0 ? r : account_alive(a);
 }
 
 /* --- watching --- */

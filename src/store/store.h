@@ -38,6 +38,8 @@ struct kv *store_kv(struct store *);
 
 /* Waits until all commits up to the ticket are on disk. */
 int store_wait(struct store *, kv_ticket);
+/* The same without a thread that waits: 1 when the waiter will be woken, see kv.h. */
+int store_wait_or_wake(struct store *, kv_ticket, struct kv_waiter *);
 /* Housekeeping, for a timer: purges what the retention time has passed for, collects unreferenced
  * blobs, heals a failed engine. Bounded work a call. */
 int store_tend(struct store *);
@@ -79,6 +81,8 @@ uint64_t   account_modseq(struct account *); /* of the last change; atomic load 
 /* Waits until all that this process has seen of the account is on disk. E_IO and the like: the
  * session must end without sending. */
 int        account_barrier(struct account *);
+/* The same without a thread that waits: 1 when the waiter will be woken, see kv.h. */
+int        account_barrier_or_wake(struct account *, struct kv_waiter *);
 /* kv_generation at which this handle's state was read; when it is no longer the store's, a session
  * must end (see kv.h, Failure). account_barrier checks it too (E_CONFLICT). */
 void       account_quota(struct account *, struct quota *ret, struct quota_usage *ret_usage);

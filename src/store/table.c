@@ -85,6 +85,12 @@ store_wait(struct store *store, kv_ticket ticket)
 	return kv_wait(store->kv, ticket);
 }
 
+int
+store_wait_or_wake(struct store *store, kv_ticket ticket, struct kv_waiter *w)
+{
+	return kv_wait_or_wake(store->kv, ticket, w);
+}
+
 /* --- the table --- */
 
 static struct str

@@ -52,23 +52,16 @@ append_one(struct smtp_session *s, struct smtp_target *t)
 		t->err = E_NO_USER;
 }
 
-/* Writes to all accounts and waits for the disk once. */
 static void
 append_all(struct smtp_session *s)
 {
 	struct smtp_tx *tx = &s->tx;
-	kv_ticket       last = 0;
-	int             r;
 
 	for (uint32_t i = 0; i < tx->n_targets; i++) {
 		append_one(s, &tx->targets[i]);
-		if (tx->targets[i].err == 0 && tx->targets[i].done.ticket > last)
-			last = tx->targets[i].done.ticket;
+		if (tx->targets[i].err == 0 && tx->targets[i].done.ticket > tx->ticket)
+			tx->ticket = tx->targets[i].done.ticket;
 	}
-	r = store_wait(s->server->store, last);
-	for (uint32_t i = 0; i < tx->n_targets; i++)
-		if (tx->targets[i].err == 0)
-			tx->targets[i].err = r;
 }
 
 /* The outcome for one recipient; for an alias the worst of its accounts, a 4xx before a 5xx: the
@@ -186,22 +179,52 @@ end_message(struct smtp_session *s)
 	return r;
 }
 
-enum step
-smtp_deliver(struct smtp_session *s)
+static enum step
+end_transaction(struct smtp_session *s, bool accepted)
 {
-	bool accepted = false;
-	int  r = end_message(s);
-
-	if (r < 0) {
-		reply_refused(s, r);
-	} else {
-		append_all(s);
-		accepted = reply_outcome(s);
-	}
 	smtp_tx_reset(s);
 	smtp_set_state(s, SMTP_READY);
 	if (!accepted)
 		return smtp_count_refused(s);
 	s->n_commands = s->n_errors = s->n_refused = 0;
 	return STEP_DONE;
+}
+
+/* The session may run again on another thread as soon as this was called. */
+static void
+wake(struct kv_waiter *w)
+{
+	conn_wake(CONTAINER_OF(w, struct smtp_session, waiter)->conn);
+}
+
+/* One wait for all accounts. The worker goes on to other connections meanwhile, so that theirs may
+ * share the sync. */
+enum step
+smtp_deliver_woken(struct smtp_session *s)
+{
+	struct smtp_tx *tx = &s->tx;
+	int             r;
+
+	s->waiter.wake = wake;
+	smtp_set_state(s, SMTP_IN_SYNC);
+	r = store_wait_or_wake(s->server->store, tx->ticket, &s->waiter);
+	if (r > 0)
+		return STEP_WAIT;
+	for (uint32_t i = 0; i < tx->n_targets; i++)
+		if (tx->targets[i].err == 0)
+			tx->targets[i].err = r;
+	return end_transaction(s, reply_outcome(s));
+}
+
+enum step
+smtp_deliver(struct smtp_session *s)
+{
+	int r = end_message(s);
+
+	if (r < 0) {
+		reply_refused(s, r);
+		return end_transaction(s, false);
+	}
+	append_all(s);
+	return smtp_deliver_woken(s);
 }

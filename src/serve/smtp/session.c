@@ -20,6 +20,7 @@
  * IN_DATA, IN_CHUNK   bytes of a message are read, no lines.
  * IN_AUTH  a line of the SASL exchange is read.
  * IN_LOGIN parked: a password is being checked; nothing is read.
+ * IN_SYNC  between IN_DATA or IN_CHUNK and READY; parked while another's sync is waited for.
  */
 #include "serve/smtp/smtp.h"
 
@@ -82,6 +83,8 @@ state_name(enum smtp_state state)
 		return "in-auth";
 	case SMTP_IN_LOGIN:
 		return "in-login";
+	case SMTP_IN_SYNC:
+		return "in-sync";
 	}
 	return "?";
 }
@@ -199,6 +202,7 @@ read_input(struct smtp_session *s)
 	case SMTP_IN_CHUNK:
 		return smtp_chunk_read(s);
 	case SMTP_IN_LOGIN:
+	case SMTP_IN_SYNC:
 		return STEP_WAIT;
 	default:
 		return read_line(s);
@@ -268,10 +272,10 @@ smtp_run(void *session, unsigned why)
 	s->pending |= why & (WHY_EOF | WHY_SHUTDOWN);
 	if (why & WHY_OPEN)
 		step = greet(s);
-	if (s->state == SMTP_IN_LOGIN) {
+	if (s->state == SMTP_IN_LOGIN || s->state == SMTP_IN_SYNC) {
 		if ((why & WHY_WAKE) == 0)
 			return STEP_WAIT;
-		step = smtp_auth_woken(s);
+		step = s->state == SMTP_IN_LOGIN ? smtp_auth_woken(s) : smtp_deliver_woken(s);
 		set_timeout(s);
 	} else if ((why & WHY_TIMEOUT) || is_too_slow(s)) {
 		return smtp_bye(s, E_TIMEOUT);
@@ -333,8 +337,8 @@ open_submission(void *server, struct conn *c, void **ret)
 	return open_kind(&SUBMISSION, server, c, ret);
 }
 
-/* No before_send: a failed sync has to become a 451, so smtp_deliver waits before it composes the
- * reply, and no other reply rests on what is not on disk. */
+/* No before_send: a failed sync has to become a 451, so the end of a message waits before it
+ * composes the reply, and no other reply rests on what is not on disk. */
 const struct session_type SMTP_SESSION = {
 	.name = "smtp", .open = open_mx, .run = smtp_run, .close = smtp_close
 };

@@ -53,7 +53,8 @@ enum smtp_state { /* a set of bits in the verbs table */
 	SMTP_IN_DATA = 32, /* here and below no commands are read */
 	SMTP_IN_CHUNK = 64,
 	SMTP_IN_AUTH = 128,
-	SMTP_IN_LOGIN = 256
+	SMTP_IN_LOGIN = 256,
+	SMTP_IN_SYNC = 512
 };
 
 /* An account that gets the message, once, however many recipients lead to it. */
@@ -90,6 +91,7 @@ struct smtp_tx { /* from MAIL to the end; smtp_tx_reset */
 	uint64_t                got; /* bytes of the message so far */
 	int                     err; /* the first that is wrong with it */
 	int64_t                 begun_ms;
+	kv_ticket               ticket; /* of the last account's commit */
 };
 
 struct smtp_chunk { /* of BDAT, while its bytes come */
@@ -112,6 +114,7 @@ struct smtp_session {
 	account_id              account;
 	struct buf              login_as;
 	struct login            login;
+	struct kv_waiter        waiter;     /* while IN_SYNC */
 	struct sasl             sasl;
 	struct arena            command;
 	struct smtp_tx          tx;
@@ -159,8 +162,10 @@ enum step smtp_chunk_begin(struct smtp_session *, const union smtp_args *);
 enum step smtp_chunk_refuse(struct smtp_session *, const union smtp_args *, int err);
 enum step smtp_chunk_read(struct smtp_session *);
 
-/* deliver.c: the message is complete. Delivers, replies, ends the transaction. */
+/* deliver.c: the message is complete. Delivers, replies, ends the transaction. STEP_WAIT: a sync is
+ * waited for, smtp_deliver_woken goes on. */
 enum step smtp_deliver(struct smtp_session *);
+enum step smtp_deliver_woken(struct smtp_session *);
 
 /* trace.c: the Return-Path and Received fields of this transaction. RFC 5321 s4.4 */
 void      smtp_trace_put(struct smtp_session *, struct buf *to);

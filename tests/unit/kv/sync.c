@@ -157,6 +157,88 @@ test_commits_go_on_during_a_sync(void **state)
 	assert_int_equal(atomic_load(&syncs), before + 2);
 }
 
+/* Those who wait without a thread. */
+struct async {
+	struct kv_waiter waiter;
+	struct kv       *kv;
+	kv_ticket        ticket;
+	atomic_int       woken;
+};
+
+static void
+on_wake(struct kv_waiter *w)
+{
+	atomic_fetch_add(&CONTAINER_OF(w, struct async, waiter)->woken, 1);
+}
+
+static void
+async_await(struct async *a)
+{
+	for (int i = 0; i < 10000 && atomic_load(&a->woken) == 0; i++)
+		usleep(1000);
+	assert_int_equal(atomic_load(&a->woken), 1);
+}
+
+/* Registers n of them behind a leader that is held up at the door. */
+static void
+async_start(struct async *a, int n, struct kv *kv, struct waiter *leader)
+{
+	door_shut();
+	waiter_start(leader, kv, commit_one(kv, 1));
+	door_await_one();
+	for (int i = 0; i < n; i++) {
+		a[i] = (struct async){ .waiter.wake = on_wake, .kv = kv };
+		a[i].ticket = commit_one(kv, 100 + (uint64_t)i);
+		assert_int_equal(kv_wait_or_wake(kv, a[i].ticket, &a[i].waiter), 1);
+		assert_int_equal(atomic_load(&a[i].woken), 0);
+	}
+}
+
+static void
+test_waiting_without_a_thread(void **state)
+{
+	enum { N = 20 };
+	struct kv    *kv = kv_of(state);
+	struct waiter leader;
+	struct async  a[N], alone = { .waiter.wake = on_wake };
+	int           before = atomic_load(&syncs);
+
+	async_start(a, N, kv, &leader);
+	door_open();
+	for (int i = 0; i < N; i++) {
+		async_await(&a[i]);
+		assert_ok(kv_wait_or_wake(kv, a[i].ticket, &a[i].waiter));
+	}
+	assert_ok(pthread_join(leader.thread, NULL));
+	assert_int_equal(atomic_load(&syncs), before + 2);
+	/* When nobody syncs the caller does, and is not woken. */
+	assert_ok(kv_wait_or_wake(kv, commit_one(kv, 1), &alone.waiter));
+	assert_int_equal(atomic_load(&syncs), before + 3);
+	assert_int_equal(atomic_load(&alone.woken), 0);
+}
+
+static void
+test_failed_sync_wakes_those_without_a_thread(void **state)
+{
+	enum { N = 3 };
+	struct kv    *kv = kv_of(state);
+	struct waiter leader;
+	struct async  a[N];
+
+	async_start(a, N, kv, &leader);
+	fail_syncs(EIO, 0);
+	door_open();
+	for (int i = 0; i < N; i++) {
+		async_await(&a[i]);
+		assert_int_equal(kv_wait_or_wake(kv, a[i].ticket, &a[i].waiter), E_IO);
+	}
+	assert_ok(pthread_join(leader.thread, NULL));
+	fail_syncs(0, 0);
+	assert_ok(kv_heal(kv));
+	assert_int_equal(kv_wait_or_wake(kv, a[0].ticket, &a[0].waiter), E_IO); /* for good */
+	assert_ok(kv_wait(kv, commit_one(kv, 1)));
+}
+
 static void
 test_failed_sync_fails_all_that_wait(void **state)
 {
@@ -253,6 +335,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_wait_syncs_once),
 		TEST(test_commits_go_on_during_a_sync),
+		TEST(test_waiting_without_a_thread),
+		TEST(test_failed_sync_wakes_those_without_a_thread),
 		TEST(test_failed_sync_fails_all_that_wait),
 		TEST(test_full_disk_is_told_apart),
 		TEST(test_failed_reopening),

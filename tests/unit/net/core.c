@@ -406,6 +406,42 @@ test_before_send(void **state)
 	rig_stop(&rig);
 }
 
+/* before_send may let a connection wait without its worker; nothing leaves before it allows. */
+static void
+test_send_later(void **state)
+{
+	struct net_options one = { .workers = 1, .job_threads = 1 };
+	struct rig         rig;
+	struct client      c, gone;
+	char               byte;
+	int                port;
+
+	(void)state;
+	rig_start(&rig, &one);
+	port = rig_listen(&rig, "127.0.0.1:0", 0, NULL);
+	client_open(&c, port);
+	client_expect(&c, "hi");
+	client_open(&gone, port);
+	client_expect(&gone, "hi");
+	atomic_store(&rig.send_later, 1);
+	atomic_store(&rig.hold_jobs, 1);
+	client_send(&c, "ECHO a\r\nECHO b\r\n");
+	client_send(&gone, "ECHO a\r\n");
+	WAIT_FOR(atomic_load(&rig.sends) == 4); /* the one worker came to both */
+	client_close(&gone);
+	rig_nap();
+	assert_int_equal(recv(c.fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK), -1);
+	atomic_store(&rig.hold_jobs, 0);
+	client_expect(&c, "a");
+	client_expect(&c, "b");
+	client_ask(&c, "ECHO again", "again");
+	client_send(&c, "PARK\r\n");
+	client_expect(&c, "woken");
+	client_close(&c);
+	WAIT_FOR(atomic_load(&rig.open) == 0);
+	rig_stop(&rig);
+}
+
 /* A session that never stops talking to itself does not keep the only worker. */
 static void
 test_greedy(void **state)
@@ -536,6 +572,7 @@ main(void)
 		cmocka_unit_test(test_timeouts),
 		cmocka_unit_test(test_slow_reader),
 		cmocka_unit_test(test_before_send),
+		cmocka_unit_test(test_send_later),
 		cmocka_unit_test(test_greedy),
 		cmocka_unit_test(test_halves),
 		cmocka_unit_test(test_jobs),

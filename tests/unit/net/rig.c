@@ -23,6 +23,7 @@ struct line_session {
 	size_t       big;   /* bytes still to say */
 	bool         is_big, parked, delayed, idle, body, spin;
 	atomic_int   inside;
+	bool         may_send;
 };
 
 static int
@@ -62,12 +63,26 @@ line_refused(void *server, struct conn *conn)
 	atomic_fetch_add(&rig->refused, 1);
 }
 
+static void
+allow_job(void *arg)
+{
+	struct line_session *s = arg;
+
+	while (atomic_load(&s->rig->hold_jobs) != 0)
+		rig_nap();
+	s->may_send = true;
+	conn_may_send(s->conn);
+}
+
 static int
 line_before_send(void *session)
 {
 	struct line_session *s = session;
 
 	atomic_fetch_add(&s->rig->sends, 1);
+	if (atomic_load(&s->rig->send_later) != 0 && !s->may_send)
+		return net_job(conn_net(s->conn), allow_job, s) < 0 ? E_BUSY : 1;
+	s->may_send = false;
 	return atomic_load(&s->rig->send_error);
 }
 

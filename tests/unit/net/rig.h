@@ -35,6 +35,7 @@ struct rig {
 	atomic_int       entered;      /* BODY, PARK and DELAY that have begun */
 	atomic_int       sends;        /* before_send was called */
 	atomic_int       send_error;   /* what before_send returns */
+	atomic_int       send_later;   /* a job has to allow each send first */
 	atomic_int       release;      /* ends SPIN */
 	atomic_int       hold_jobs;    /* a job of PARK waits while it is set */
 	atomic_int       max_output;   /* the largest output seen by run() */
