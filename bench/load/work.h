@@ -41,6 +41,7 @@ void     after_idle(struct load *, json_t *);
 unsigned extra_idle(const struct load *);
 
 extern const char *const mixed_roles[];
+int      before_mixed(struct load *);
 int      run_mixed(struct client *);
 unsigned role_mixed(unsigned index);
 

@@ -17,6 +17,13 @@ role_mixed(unsigned index)
 	return SHARES[index % ARRAY_LEN(SHARES)];
 }
 
+int
+before_mixed(struct load *l)
+{
+	l->o.has_expect = false; /* the mailboxes grow meanwhile */
+	return l->o.lmtp.addr_n == 0 || l->o.pop3.addr_n == 0 ? E_PARAM : 0;
+}
+
 /* Counts the EXISTS that come while others deliver. */
 static int
 idle_until_over(struct client *c)
