@@ -210,6 +210,8 @@ block_signals(sigset_t *set)
 	sigaddset(set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A write beyond a limit on file sizes is an error like a full disk. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 static void

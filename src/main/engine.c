@@ -69,6 +69,11 @@ open_store(const struct config *c, bool quiet, struct arena *a, struct store **r
 	if (make_folder(folder) != EXIT_OK)
 		return EXIT_FAILED;
 	r = kv_rocks_open(path, &rocks, &detail, &kv);
+#ifdef POSTRIDER_FAULTS
+	/* The op "fault" of the control socket makes it fail. */
+	if (r == 0)
+		r = kv_fault_open(TAKE(kv), &kv);
+#endif
 	if (r == 0)
 		r = store_open(TAKE(kv), &options, &detail, ret);
 	if (r == 0)
@@ -81,8 +86,10 @@ open_store(const struct config *c, bool quiet, struct arena *a, struct store **r
 		    "with --data",
 		    STR_ARG(c->data));
 	else
-		tell("cannot open the store in %s: %s%s%.*s", path, error_row(r)->text,
-		    detail.n != 0 ? ": " : "", STR_ARG(buf_view(&detail)));
+		tell("cannot open the store in %s: %s%s%.*s%s", path, error_row(r)->text,
+		    detail.n != 0 ? ": " : "", STR_ARG(buf_view(&detail)),
+		    r == E_CORRUPT && str_find(buf_view(&detail), STR("postrider check")) == detail.n
+		        ? " (see postrider check, postrider repair)" : "");
 	return r == E_IN_USE ? EXIT_DATA_IN_USE : EXIT_FAILED;
 }
 

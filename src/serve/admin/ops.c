@@ -352,5 +352,8 @@ const struct admin_op ADMIN_OPS[] = {
 	{ "alias-add",        run_alias_add },        /* address, targets */
 	{ "alias-remove",     run_alias_remove },     /* address, targets (none: all) */
 	{ "alias-list",       run_alias_list },       /* -> aliases */
+#ifdef POSTRIDER_FAULTS
+	{ "fault",            admin_run_fault },      /* see fault.c */
+#endif
 };
 const size_t ADMIN_N_OPS = ARRAY_LEN(ADMIN_OPS);

@@ -65,6 +65,9 @@ int admin_account(struct admin *, struct str address, struct account **ret);
 /* Who did it, in the change log. */
 struct actor admin_actor(struct admin *);
 
+/* serve/admin/fault.c, in builds for tests */
+int admin_run_fault(struct admin *);
+
 /* serve/admin/mail.c */
 int       admin_append_begin(struct admin *);
 enum step admin_append_take(struct admin *); /* STEP_DONE when all bytes came: err is set */
