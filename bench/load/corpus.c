@@ -15,7 +15,8 @@ enum { KINDS_MAX = 100000, MESSAGE_MAX = 64 * 1024 * 1024, LINE_MAX_BYTES = 998 
 static const char *const WORDS[] = { "the", "letter", "came", "with", "morning", "post", "and",
 	"was", "read", "twice", "before", "anybody", "spoke", "of", "harbour", "weather", "prices",
 	"for", "timber", "two", "cousins", "who", "had", "left", "their", "coats", "in", "train",
-	"nobody", "asked", "why", "a", "map", "river", "should", "be", "drawn", "again", "so", "soon" };
+	"nobody", "asked", "why", "a", "map", "river", "should", "be", "drawn", "again", "so",
+	"soon" };
 
 /* One word of each made kind that no other has: searching for it hits 1 in CORPUS_MADE. */
 static void
@@ -40,7 +41,8 @@ put_header(struct buf *b, size_t kind)
 	buf_printf(b, "To: Reader <reader@load.test>, Other Reader <other@load.test>\r\n");
 	buf_printf(b, "Cc: third@load.test\r\nSubject: News of the harbour, part %u\r\n",
 	    (unsigned)kind);
-	buf_printf(b, "References: <thread-%u@load.test>\r\nMIME-Version: 1.0\r\n", (unsigned)kind / 4);
+	buf_printf(b, "References: <thread-%u@load.test>\r\n", (unsigned)kind / 4);
+	buf_printf(b, "MIME-Version: 1.0\r\n");
 	buf_printf(b, "Content-Type: text/plain; charset=us-ascii\r\n\r\n");
 }
 

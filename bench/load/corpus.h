@@ -1,5 +1,5 @@
 /*
- * bench/load/corpus.h: the messages that are sent, and how they are known again when they come back.
+ * bench/load/corpus.h: the messages that are sent, and how they are known when they come back.
  *
  * Shape    made messages: CORPUS_MADE kinds of exactly `size` bytes, each body different, text of
  *          plain words; or the messages of a folder (files *.eml below it), CRLF line ends.
@@ -28,7 +28,7 @@ struct corpus {
 	struct corpus_kind *kinds;
 	size_t              n_kinds, skipped;
 	size_t              id_at;  /* of made messages: where the number stands; 0 otherwise */
-	uint64_t            id_base; /* other numbers in each run: some servers drop repeated ones */
+	uint64_t            id_base; /* other in each run: some servers drop repeated IDs */
 	struct map          bodies; /* by hash and length */
 	uint64_t            bytes;  /* of all kinds */
 };

@@ -142,7 +142,8 @@ imap_select(struct client *c, bool exactly, struct imap_seen *ret)
 	if (r < 0)
 		return r;
 	if (!seen.has_exists || !seen.has_flags || seen.uid_validity == 0 || seen.uid_next == 0)
-		return client_fail(c, E_SYNTAX, "SELECT without EXISTS, FLAGS, UIDVALIDITY or UIDNEXT");
+		return client_fail(c, E_SYNTAX,
+		    "SELECT without EXISTS, FLAGS, UIDVALIDITY or UIDNEXT");
 	if (exactly && o->has_expect && seen.exists != o->expect)
 		return client_fail(c, E_SYNTAX, "%llu messages exist, not %llu",
 		    (unsigned long long)seen.exists, (unsigned long long)o->expect);

@@ -3,7 +3,8 @@
  *
  * Shape    a command is put, flushed and finished; imap_finish takes all answers to the tagged one
  *          and gathers them in a struct imap_seen. One FETCH answer at a time goes to on_fetch.
- * Errors   besides wire.h: E_SYNTAX for an answer that is wrong or not OK; client_fail has the text.
+ * Errors   besides wire.h: E_SYNTAX for a wrong answer, or one that is not OK; client_fail has
+ *          the text.
  */
 #ifndef LOAD_IMAP_H
 #define LOAD_IMAP_H

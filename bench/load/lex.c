@@ -68,6 +68,13 @@ take_literal(struct feed *f, struct sink *sink, struct lex_value *ret)
 	return r;
 }
 
+/* What needs a look inside quotes. */
+static bool
+ends_run(char c)
+{
+	return c == '"' || c == '\\' || c == '\r' || c == '\n';
+}
+
 static int
 take_quoted(struct feed *f, struct sink *sink, struct lex_value *ret)
 {
@@ -90,10 +97,8 @@ take_quoted(struct feed *f, struct sink *sink, struct lex_value *ret)
 		}
 		if (c == '\r' || c == '\n')
 			return E_SYNTAX;
-		for (run = 1; f->p + run < f->end; run++) {
-			if (f->p[run] == '"' || f->p[run] == '\\' || f->p[run] == '\r' || f->p[run] == '\n')
-				break;
-		}
+		for (run = 1; f->p + run < f->end && !ends_run(f->p[run]); run++)
+			;
 		if (sink != NULL)
 			sink->put(sink, str_of(f->p, run));
 		f->p += run;

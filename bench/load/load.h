@@ -73,7 +73,7 @@ struct load;
 
 struct work {
 	const char *name;
-	/* One conversation: claims operations until there are none. Called again after a failure. */
+	/* One conversation: claims operations until there are none. Again after a failure. */
 	int  (*run)(struct client *);
 	int  (*before)(struct load *);         /* may be NULL */
 	void (*after)(struct load *, json_t *); /* adds to the answer; may be NULL */
@@ -123,7 +123,8 @@ bool load_over(const struct load *); /* no more operations will be claimed */
 int64_t load_end_us(const struct load *); /* when it is over by time, 0 by count */
 
 /* Keeps the text, when it is the first of this conversation, and returns `err`. */
-int client_fail(struct client *, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int client_fail(struct client *, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The address of account n (0-based, taken modulo --accounts). */
 struct str client_user(struct client *, uint64_t n, char *to, size_t room);
 enum { USER_ROOM = 200 };

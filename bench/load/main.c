@@ -249,7 +249,7 @@ main(int argc, char **argv)
 
 	load.work = argc > 1 ? work_find(argv[1]) : NULL;
 	if (load.work == NULL) {
-		fprintf(stderr, "usage: bench-load WORK --port N [options]; see bench/load/load.h\n");
+		fprintf(stderr, "usage: bench-load WORK --port N [options]; see load/load.h\n");
 		return 2;
 	}
 	raise_limits();

@@ -80,7 +80,8 @@ take_uidl(struct client *c, uint64_t expected)
 			return client_fail(c, r, "answer to UIDL");
 		if (str_eq(line, STR(".")))
 			break;
-		if (str_to_u64(str_cut(&line, ' '), &n) < 0 || n != ++seen || line.n == 0 || line.n > 70)
+		if (str_to_u64(str_cut(&line, ' '), &n) < 0 || n != ++seen || line.n == 0 ||
+		    line.n > 70)
 			return client_fail(c, E_SYNTAX, "UIDL: wrong line %llu",
 			    (unsigned long long)seen);
 	}

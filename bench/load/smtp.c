@@ -3,9 +3,11 @@
 
 #include "base/error.h"
 
-/* Takes one reply, all its lines; each line goes to see_line first. RFC 5321 s4.2.1 */
+typedef void see_line_fn(struct client *, struct str);
+
+/* Takes one reply, all its lines; each goes to see_line, if there is one. RFC 5321 s4.2.1 */
 static int
-take_reply(struct client *c, unsigned wanted, const char *to, void (*see_line)(struct client *, struct str))
+take_reply(struct client *c, unsigned wanted, const char *to, see_line_fn *see_line)
 {
 	struct str line, code;
 	uint32_t   got;
@@ -36,8 +38,7 @@ see_extension(struct client *c, struct str line)
 }
 
 static int
-send_and_take(struct client *c, const char *command, unsigned wanted,
-    void (*see_line)(struct client *, struct str))
+send_and_take(struct client *c, const char *command, unsigned wanted, see_line_fn *see_line)
 {
 	int r;
 

@@ -108,7 +108,8 @@ sleepers_add(struct task *t, int64_t at_us)
 int
 waiter_add(struct waiter *w, struct task *t, int fd)
 {
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = w };
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.ptr = w };
 
 	*w = (struct waiter){ .task = t };
 	return epoll_ctl(t->loop->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? E_IO : 0;

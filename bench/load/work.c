@@ -22,7 +22,8 @@ static const struct work WORKS[] = {
 	{ .name = "pop3-delete", .run = run_pop3_delete, .after = after_sessions },
 	{ .name = "idle", .run = run_idle, .before = before_idle, .after = after_idle,
 	    .extra = extra_idle, .once = true },
-	{ .name = "mixed", .run = run_mixed, .before = before_mixed, .roles = mixed_roles, .role = role_mixed },
+	{ .name = "mixed", .run = run_mixed, .before = before_mixed, .roles = mixed_roles,
+	    .role = role_mixed },
 	{ .name = "fill", .run = run_fill, .before = before_fill, .once = true },
 };
 

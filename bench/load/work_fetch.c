@@ -150,7 +150,7 @@ run_search_body(struct client *c)
 {
 	const struct load_options *o = &c->load->o;
 	const char                *word = o->text != NULL ? o->text : "zephyrah";
-	uint64_t                   exists, wanted;
+	uint64_t                   exists = 0, wanted;
 	int                        r = open_mailbox(c, &exists);
 
 	if (r < 0)

@@ -57,7 +57,8 @@ run_store(struct client *c)
 	struct storing   s = { 0 };
 	struct imap_seen seen;
 	unsigned         accounts = c->load->o.accounts, connections = c->load->o.connections;
-	unsigned         lane = c->index / accounts, lanes = (connections + accounts - 1) / accounts;
+	unsigned         lanes = (connections + accounts - 1) / accounts;
+	unsigned         lane = c->index / accounts;
 	uint64_t         at = lane;
 	int              r = imap_open(c, &c->load->o.main, c->index);
 

@@ -100,7 +100,8 @@ read_newest(struct client *c, struct phone *p, uint64_t exists)
 	imap_put(c, "UID FETCH %u (UID BODY.PEEK[])", p->newest_uid);
 	r = imap_run(c, &seen);
 	if (r == 0 && p->bodies != 1)
-		return client_fail(c, E_SYNTAX, "%llu bodies, not 1", (unsigned long long)p->bodies);
+		return client_fail(c, E_SYNTAX, "%llu bodies, not 1",
+		    (unsigned long long)p->bodies);
 	if (r < 0)
 		return r;
 	seen = (struct imap_seen){ .on_fetch = see_flag };
