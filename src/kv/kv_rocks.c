@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "kv/rocks.h"
+#include "kv/salvage.h"
 
 int
 rocks_error(char *text, struct buf *detail)
@@ -353,6 +354,10 @@ open_in(struct rocks *r, struct buf *detail)
 
 	if (e == 0)
 		e = lock_dir(r, detail);
+	/* RocksDB drops what lies behind a damaged record of the log, and deletes files that a
+	 * shortened MANIFEST does not name. */
+	if (e == 0 && !r->wanted.read_only)
+		e = kv_files_may_open(r->dir, detail);
 	if (e < 0)
 		return e;
 	r->cache = rocksdb_cache_create_lru(r->wanted.cache_bytes);

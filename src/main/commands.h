@@ -19,5 +19,6 @@ int cmd_alias_remove(const struct command *, const struct options *, struct aren
 int cmd_alias_list(const struct command *, const struct options *, struct arena *);
 int cmd_import(const struct command *, const struct options *, struct arena *);
 int cmd_export(const struct command *, const struct options *, struct arena *);
+int cmd_check(const struct command *, const struct options *, struct arena *);
 
 #endif

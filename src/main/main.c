@@ -43,6 +43,8 @@ static const struct command COMMANDS[] = {
 	{ "export", NULL, 1, 1, OPT_ACCOUNT | OPT_MAILBOX | OPT_FORMAT, cmd_export,
 	    "export --account ADDRESS [--mailbox NAME] --format mbox|maildir|eml OUT",
 	    "write mail out; OUT is a new file (mbox of one mailbox) or folder" },
+	{ "check", NULL, 0, 0, OPT_BLOBS, cmd_check, "check [--blobs]",
+	    "look for damage in the data folder, without changing it; no server may run" },
 };
 
 int

@@ -16,6 +16,14 @@ enum {
 	KEY_FORMAT,
 	KEY_GENERATE,
 	KEY_HASH,
+	KEY_BLOBS,
+	KEY_OUT,
+	KEY_LIST,
+	KEY_VERIFY,
+	KEY_KEEP,
+	KEY_ALL,
+	KEY_MESSAGE,
+	KEY_TO,
 	KEY_HELP,
 	KEY_VERSION
 };
@@ -29,6 +37,14 @@ static const struct option LONG[] = {
 	{ "format", required_argument, NULL, KEY_FORMAT },
 	{ "generate", no_argument, NULL, KEY_GENERATE },
 	{ "password-hash", required_argument, NULL, KEY_HASH },
+	{ "blobs", no_argument, NULL, KEY_BLOBS },
+	{ "out", required_argument, NULL, KEY_OUT },
+	{ "list", no_argument, NULL, KEY_LIST },
+	{ "verify", no_argument, NULL, KEY_VERIFY },
+	{ "keep", required_argument, NULL, KEY_KEEP },
+	{ "all", no_argument, NULL, KEY_ALL },
+	{ "message", required_argument, NULL, KEY_MESSAGE },
+	{ "to", required_argument, NULL, KEY_TO },
 	{ "help", no_argument, NULL, KEY_HELP },
 	{ "version", no_argument, NULL, KEY_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -38,7 +54,10 @@ static const struct {
 	int             key;
 	enum option_bit bit;
 } BITS[] = { { KEY_LISTEN, OPT_LISTEN }, { KEY_ACCOUNT, OPT_ACCOUNT }, { KEY_MAILBOX, OPT_MAILBOX },
-	{ KEY_FORMAT, OPT_FORMAT }, { KEY_GENERATE, OPT_GENERATE }, { KEY_HASH, OPT_HASH } };
+	{ KEY_FORMAT, OPT_FORMAT }, { KEY_GENERATE, OPT_GENERATE }, { KEY_HASH, OPT_HASH },
+	{ KEY_BLOBS, OPT_BLOBS }, { KEY_OUT, OPT_OUT }, { KEY_LIST, OPT_LIST },
+	{ KEY_VERIFY, OPT_VERIFY }, { KEY_KEEP, OPT_KEEP }, { KEY_ALL, OPT_ALL },
+	{ KEY_MESSAGE, OPT_MESSAGE }, { KEY_TO, OPT_TO } };
 
 void
 tell(const char *fmt, ...)
@@ -101,7 +120,22 @@ take_option(struct options *o, int key, struct arena *a)
 	case KEY_HASH:
 		o->hash = str_c(optarg);
 		return 0;
+	case KEY_OUT:
+		o->out = str_c(optarg);
+		return 0;
+	case KEY_MESSAGE:
+		o->message = str_c(optarg);
+		return 0;
+	case KEY_TO:
+		o->to = str_c(optarg);
+		return 0;
+	case KEY_KEEP:
+		return str_to_u64(str_c(optarg), &o->keep);
 	case KEY_GENERATE:
+	case KEY_BLOBS:
+	case KEY_LIST:
+	case KEY_VERIFY:
+	case KEY_ALL:
 		return 0;
 	default:
 		return E_SYNTAX;

@@ -20,6 +20,7 @@ struct audit {
 	struct account       *a;
 	struct kv            *kv;
 	const struct verify  *v;
+	account_id            id;
 	size_t                faults;
 	uint64_t              version;
 	struct account_record rec;
@@ -47,7 +48,7 @@ fault(struct audit *au, const char *fmt, ...)
 	va_end(ap);
 	au->faults++;
 	if (au->v->report != NULL)
-		au->v->report(au->v->arg, au->a->id, text);
+		au->v->report(au->v->arg, au->id, text);
 }
 
 #define FAULT_IF(au, cond, ...)                                                                  \
@@ -84,7 +85,10 @@ each_row(struct audit *au, char kind, check_row *check)
 		if (r < 0)
 			return r;
 	}
-	return r;
+	if (r != E_CORRUPT)
+		return r;
+	fault(au, "a part of the records of kind '%c' cannot be read", kind);
+	return 0;
 }
 
 /* The value of a key, in au->value until the next call. E_NOT_FOUND. */
@@ -218,7 +222,7 @@ count_ref(struct audit *au, const struct kv_blob_id *blob)
 
 /* Header and the last byte, or all of it. */
 static int
-check_blob(struct audit *au, const struct message *m)
+check_blob(struct audit *au, const struct message *m, const struct tally *t)
 {
 	OWN_BUF struct buf bytes = BUF_INIT(KV_VALUE_MAX);
 	uint64_t           step = KV_BLOB_PIECE, at = m->size > 1 ? m->size - 1 : 0;
@@ -232,10 +236,14 @@ check_blob(struct audit *au, const struct message *m)
 		if (r == 0 && bytes.n != want)
 			r = E_CORRUPT;
 	}
-	if (r == E_NOT_FOUND || r == E_CORRUPT) {
-		fault(au, "email %llu: its bytes are not there", (ull)m->email);
+	if ((r == E_NOT_FOUND || r == E_CORRUPT) && t != NULL)
+		fault(au, "mailbox %.*s, UID %u (email %llu): its bytes are damaged or missing",
+		    STR_ARG(name_str(&t->name)), m->uid, (ull)m->email);
+	else if (r == E_NOT_FOUND || r == E_CORRUPT)
+		fault(au, "expunged message (email %llu): its bytes are damaged or missing",
+		    (ull)m->email);
+	if (r == E_NOT_FOUND || r == E_CORRUPT)
 		r = 0;
-	}
 	return r < 0 ? r : count_ref(au, &m->blob);
 }
 
@@ -330,7 +338,7 @@ check_message(struct audit *au, struct str key, struct str value)
 		r = check_place(au, &m, id);
 	if (r == 0)
 		r = check_facts(au, &m, id);
-	return r < 0 ? r : check_blob(au, &m);
+	return r < 0 ? r : check_blob(au, &m, t);
 }
 
 static int
@@ -407,7 +415,7 @@ check_expunged(struct audit *au, struct str key, struct str value)
 		return row_error(au, r, "place of email", email);
 	FAULT_IF(au, r == E_NOT_FOUND || !place.expunged || place.when_ms != when_ms,
 	    "expunged email %llu: its place is another", (ull)email);
-	return check_blob(au, &m);
+	return check_blob(au, &m, NULL);
 }
 
 static int
@@ -570,9 +578,11 @@ check_refs(struct kv *kv, const struct map *refs, bool exactly, const struct ver
 
 		memcpy(blob.b, at.key.p, sizeof(blob.b));
 		r = kv_blob_refs(kv, &blob, &is);
-		if (r < 0)
+		if (r == E_CORRUPT)
+			is = UINT64_MAX;
+		else if (r < 0)
 			return r;
-		if (is >= should && (is == should || !exactly))
+		if (is != UINT64_MAX && is >= should && (is == should || !exactly))
 			continue;
 		faults++;
 		if (v->report != NULL)
@@ -580,6 +590,19 @@ check_refs(struct kv *kv, const struct map *refs, bool exactly, const struct ver
 	}
 	*ret_faults = faults;
 	return 0;
+}
+
+/* Damage ends the check of this account, not that of the others. */
+static int
+end_audit(struct audit *au, int r, size_t *ret_faults)
+{
+	if (r == E_CORRUPT || r == E_FORMAT_NEWER) {
+		fault(au, "the account's own records cannot be read: %s", error_row(r)->text);
+		r = 0;
+	}
+	if (r == 0)
+		*ret_faults = au->faults;
+	return r;
 }
 
 static int
@@ -590,8 +613,9 @@ audit_account(struct store *store, account_id id, const struct verify *v, struct
 	struct audit au = { .kv = store->kv, .v = v, .refs = refs };
 	int          r = account_open(store, id, &a);
 
+	au.id = id;
 	if (r < 0)
-		return r;
+		return end_audit(&au, r, ret_faults);
 	au.a = a;
 	buf_init(&au.value, KV_VALUE_MAX);
 	lock_take(&a->lock);
@@ -603,10 +627,7 @@ audit_account(struct store *store, account_id id, const struct verify *v, struct
 	for (size_t i = 0; i < au.n_boxes; i++)
 		index_drop(&au.boxes[i].index);
 	mem_free(au.boxes);
-	if (r < 0)
-		return r;
-	*ret_faults = au.faults;
-	return 0;
+	return end_audit(&au, r, ret_faults);
 }
 
 int
