@@ -137,7 +137,8 @@ measure_reading(struct bench *bench)
 
 		at[1 + with] = clock_mono_ms();
 		if (r == 0)
-			r = message_scan(a, inbox, 1, UINT32_MAX, with == 1, &it);
+			r = message_scan(a, inbox, 1, UINT32_MAX,
+			    with == 1 ? SCAN_RECORDS_FACTS : SCAN_RECORDS, &it);
 		while (r == 0 && (r = message_iter_next(it, &m, &facts)) > 0)
 			r = 0;
 	}

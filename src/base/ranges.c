@@ -45,9 +45,8 @@ ranges_copy(const struct ranges *s, struct ranges *ret)
 	return 0;
 }
 
-/* The first range with hi >= v; n when there is none. */
-static size_t
-find(const struct ranges *s, uint32_t v)
+size_t
+ranges_find(const struct ranges *s, uint32_t v)
 {
 	size_t lo = 0, hi = s->n;
 
@@ -86,7 +85,7 @@ ranges_add(struct ranges *s, uint32_t lo, uint32_t hi)
 	if (reserve(s, s->n + 1) < 0)
 		return E_NOMEM;
 	/* Ranges that overlap or touch [lo, hi] merge with it. */
-	at = find(s, lo > 1 ? lo - 1 : lo);
+	at = ranges_find(s, lo > 1 ? lo - 1 : lo);
 	for (end = at; end < s->n && (hi == UINT32_MAX || s->r[end].lo <= hi + 1); end++) {
 		if (s->r[end].lo < lo)
 			lo = s->r[end].lo;
@@ -104,7 +103,7 @@ int
 ranges_remove(struct ranges *s, uint32_t lo, uint32_t hi)
 {
 	struct range left[2];
-	size_t       n_left = 0, at = find(s, lo), end;
+	size_t       n_left = 0, at = ranges_find(s, lo), end;
 
 	if (reserve(s, s->n + 1) < 0)
 		return E_NOMEM;
@@ -148,7 +147,7 @@ ranges_and(const struct ranges *a, const struct ranges *b, struct ranges *ret)
 bool
 ranges_has(const struct ranges *s, uint32_t v)
 {
-	size_t i = find(s, v);
+	size_t i = ranges_find(s, v);
 
 	return i < s->n && s->r[i].lo <= v;
 }
@@ -195,7 +194,7 @@ ranges_nth(const struct ranges *s, uint32_t i)
 uint32_t
 ranges_rank(const struct ranges *s, uint32_t v)
 {
-	size_t i = find(s, v);
+	size_t i = ranges_find(s, v);
 
 	if (i == s->n)
 		return ranges_count(s);
@@ -205,7 +204,7 @@ ranges_rank(const struct ranges *s, uint32_t v)
 uint32_t
 ranges_next(const struct ranges *s, uint32_t v)
 {
-	size_t i = find(s, v);
+	size_t i = ranges_find(s, v);
 
 	if (i == s->n)
 		return 0;

@@ -32,6 +32,7 @@ int      ranges_remove(struct ranges *, uint32_t lo, uint32_t hi);
 /* Numbers in both, into an empty *ret. */
 int      ranges_and(const struct ranges *, const struct ranges *, struct ranges *ret);
 bool     ranges_has(const struct ranges *, uint32_t v);
+size_t   ranges_find(const struct ranges *, uint32_t v);      /* index of the first hi >= v, or n */
 uint32_t ranges_count(const struct ranges *);
 uint32_t ranges_min(const struct ranges *);                   /* 0 when empty */
 uint32_t ranges_max(const struct ranges *);                   /* 0 when empty */

@@ -162,8 +162,11 @@ note(struct edit *e, struct edit_box *slot, const struct message *m, unsigned be
 		count(&slot->rec, m, after, 1);
 	slot->rec.highest_modseq = e->modseq;
 	/* One that is read later sees this commit in kv. */
-	if (slot->box->index.loaded)
-		edit_fail(e, index_delta_put(&slot->delta, m->uid, before, after));
+	if (!slot->box->index.loaded)
+		return;
+	edit_fail(e, index_delta_put(&slot->delta, m->uid, before, after));
+	if (after != 0)
+		index_delta_flags(&slot->delta, &slot->box->index, m->uid, &m->flags);
 }
 
 static void

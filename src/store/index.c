@@ -2,17 +2,44 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/mem.h"
 #include "store/state.h"
 
 /* Up to here ranges are put in one by one; beyond it the set is made anew in one pass. */
-enum { FEW_RANGES = 8 };
+enum { FEW_RANGES = 8, DELTA_FLAGS_MAX = 1 << 20 };
 
 void
 index_drop(struct index *index)
 {
 	for (size_t i = 0; i < INDEX_SETS; i++)
 		ranges_done(&index->set[i]);
+	index_drop_flags(index);
 	index->loaded = false;
+}
+
+void
+index_drop_flags(struct index *index)
+{
+	column_done(&index->flags);
+	index->has_flags = false;
+}
+
+/* The next message's flags; a mailbox with too many different ones goes without. */
+static int
+read_flags(struct index *index, const struct flags *flags)
+{
+	unsigned char code;
+	int           r;
+
+	if (!index->has_flags)
+		return 0;
+	r = column_code(&index->flags, flags, &code);
+	if (r == 0)
+		r = column_push(&index->flags, code);
+	if (r < 0)
+		index_drop_flags(index);
+	index->too_many_sets = r == E_LIMIT;
+	return r == E_NOMEM ? r : 0;
 }
 
 static int
@@ -29,6 +56,7 @@ read_index(struct account *a, mailbox_id id, struct index *index)
 	r = kv_scan(a->store->kv, account_part(a), key_str(&from), key_str(&to), false, &it);
 	if (r < 0)
 		return r;
+	index->has_flags = true;
 	while ((r = kv_iter_next(it, &k, &v)) > 0) {
 		unsigned state;
 
@@ -41,6 +69,9 @@ read_index(struct account *a, mailbox_id id, struct index *index)
 		for (size_t i = 0; i < INDEX_SETS; i++)
 			if ((state & 1u << i) != 0 && ranges_add(&index->set[i], uid, uid) < 0)
 				return E_NOMEM;
+		r = read_flags(index, &m.flags);
+		if (r < 0)
+			return r;
 	}
 	return r;
 }
@@ -91,6 +122,36 @@ index_need(struct account *a, struct mailbox *box)
 }
 
 int
+index_need_flags(struct account *a, struct mailbox *box)
+{
+	int r = index_need(a, box);
+
+	if (r < 0 || box->index.has_flags || box->index.too_many_sets)
+		return r;
+	index_drop(&box->index);
+	return index_need(a, box);
+}
+
+void
+index_delta_flags(struct index_delta *delta, struct index *index, uint32_t uid,
+    const struct flags *flags)
+{
+	struct index_flags f = { .uid = uid };
+
+	if (!index->has_flags || delta->flags_lost)
+		return;
+	if (delta->flags.max == 0)
+		buf_init(&delta->flags, DELTA_FLAGS_MAX);
+	/* The code stays good if the commit fails: sets are only added. */
+	if (column_code(&index->flags, flags, &f.code) < 0) {
+		delta->flags_lost = true;
+		return;
+	}
+	buf_put(&delta->flags, &f, sizeof(f));
+	delta->flags_lost = delta->flags.err < 0;
+}
+
+int
 index_delta_put(struct index_delta *delta, uint32_t uid, unsigned before, unsigned after)
 {
 	for (size_t i = 0; i < INDEX_SETS; i++) {
@@ -109,6 +170,7 @@ index_delta_done(struct index_delta *delta)
 		ranges_done(&delta->add[i]);
 		ranges_done(&delta->remove[i]);
 	}
+	buf_done(&delta->flags);
 }
 
 /* What is in a or in b. */
@@ -188,14 +250,61 @@ apply_set(struct ranges *set, const struct ranges *remove, const struct ranges *
 	                            : apply_many(set, add, merge);
 }
 
+/* --- the flags --- */
+
+/* Before the sets change: ranks are those of before. */
+static int
+remove_flags(struct index *index, const struct ranges *gone)
+{
+	OWN_MEM struct column_cut *cuts = NULL;
+
+	if (gone->n == 0)
+		return 0;
+	cuts = mem_alloc(gone->n * sizeof(*cuts));
+	if (cuts == NULL)
+		return E_NOMEM;
+	for (size_t i = 0; i < gone->n; i++)
+		cuts[i] = (struct column_cut){
+			.at = ranges_rank(&index->set[0], gone->r[i].lo) - 1,
+			.n = gone->r[i].hi - gone->r[i].lo + 1,
+		};
+	column_remove(&index->flags, cuts, gone->n);
+	return 0;
+}
+
+/* After the sets have changed. */
+static int
+put_flags(struct index *index, const struct buf *list)
+{
+	struct index_flags f;
+	int                r = 0;
+
+	for (size_t at = 0; r == 0 && at < list->n; at += sizeof(f)) {
+		size_t rank;
+
+		memcpy(&f, list->p + at, sizeof(f));
+		rank = ranges_rank(&index->set[0], f.uid) - 1;
+		if (rank < index->flags.n)
+			index->flags.code[rank] = f.code;
+		else
+			r = column_push(&index->flags, f.code);
+	}
+	return r;
+}
+
 void
 index_apply(struct index *index, const struct index_delta *delta)
 {
 	if (!index->loaded)
 		return;
+	if (index->has_flags &&
+	    (delta->flags_lost || remove_flags(index, &delta->remove[0]) < 0))
+		index_drop_flags(index);
 	for (size_t i = 0; i < INDEX_SETS; i++)
 		if (apply_set(&index->set[i], &delta->remove[i], &delta->add[i]) < 0) {
 			index_drop(index);
 			return;
 		}
+	if (index->has_flags && put_flags(index, &delta->flags) < 0)
+		index_drop_flags(index);
 }

@@ -1,9 +1,10 @@
 /*
- * store/index.h: the UIDs of a mailbox in memory: all, the unseen and the deleted ones, as ranges.
- * Read from the message records once, then kept up by each commit. Internal to store/.
+ * store/index.h: the UIDs of a mailbox in memory: all, the unseen and the deleted ones, as ranges,
+ * and the flags of each message. Read from the message records once, then kept up by each commit.
+ * Internal to store/.
  *
- * Cost     SELECT copies ranges; the first unseen is one look. A mailbox without gaps takes a few
- *          dozen bytes whatever its size.
+ * Cost     SELECT copies ranges; the first unseen is one look. The ranges of a mailbox without gaps
+ *          take a few dozen bytes whatever its size; the flags, a byte a message.
  * Limits   an account keeps INDEX_MAX of them, the last used ones.
  * Errors   an index that could not be kept up (E_NOMEM) is dropped and read again when needed.
  * Threads  under the account's lock.
@@ -11,9 +12,15 @@
 #ifndef STORE_INDEX_H
 #define STORE_INDEX_H
 
-#include "store/message.h"
+#include "store/column.h"
 
-enum { INDEX_MAX = 32, INDEX_IDLE_MS = 10 * 60 * 1000, INDEX_KEEP_RANGES = 1024 };
+enum {
+	INDEX_MAX = 32,
+	INDEX_IDLE_MS = 10 * 60 * 1000,
+	/* Of an account without sessions. */
+	INDEX_KEEP_RANGES = 1024,
+	INDEX_KEEP_FLAGS = 16 << 10
+};
 
 /* What a message counts as; a set of bits. 0: not there. */
 enum { IS_THERE = 1, IS_UNSEEN = 2, IS_DELETED = 4 };
@@ -30,12 +37,23 @@ struct index {
 	bool          loaded;
 	int64_t       used_ms;          /* clock_mono_ms */
 	struct ranges set[INDEX_SETS];  /* of IS_THERE, IS_UNSEEN, IS_DELETED */
+	bool          has_flags;
+	bool          too_many_sets;    /* COLUMN_SETS: no flags here */
+	struct column flags;            /* of the UIDs in set[0], by rank */
+};
+
+/* A message's flags as they will be. */
+struct index_flags {
+	uint32_t      uid;
+	unsigned char code;
 };
 
 /* What a commit will change. */
 struct index_delta {
 	struct ranges add[INDEX_SETS];
 	struct ranges remove[INDEX_SETS];
+	struct buf    flags;      /* of struct index_flags */
+	bool          flags_lost; /* the column cannot be kept up */
 };
 
 struct account;
@@ -43,9 +61,14 @@ struct mailbox;
 
 /* Reads the index if it is not there; may drop others of the account. */
 int  index_need(struct account *, struct mailbox *);
+/* The same, and the flags, unless the mailbox is one that has none: see has_flags. */
+int  index_need_flags(struct account *, struct mailbox *);
 void index_drop(struct index *);
+void index_drop_flags(struct index *);
 /* A UID goes from one state to another; cheapest in ascending order. */
 int  index_delta_put(struct index_delta *, uint32_t uid, unsigned before, unsigned after);
+/* The flags of a message that comes or changes. */
+void index_delta_flags(struct index_delta *, struct index *, uint32_t uid, const struct flags *);
 void index_delta_done(struct index_delta *);
 /* Applies it; the index is dropped when there is no memory. */
 void index_apply(struct index *, const struct index_delta *);

@@ -61,10 +61,19 @@ int message_get(struct account *, mailbox_id, uint32_t uid, struct message *ret)
 int message_get_facts(struct account *, mailbox_id, uint32_t uid, struct buf *hold,
     struct message_facts *ret);
 
+/* What a scan reads. Of messages without their record, uid is set, and flags if asked for. */
+enum message_parts {
+	SCAN_RECORDS,
+	SCAN_RECORDS_FACTS,
+	SCAN_FLAGS,        /* from memory */
+	SCAN_FACTS,
+	SCAN_FLAGS_FACTS
+};
+
 /* Ascending by UID over [lo, hi]. Holds a snapshot: drop it before anything is sent, and go on with
- * a new one from the next UID. */
+ * a new one from the next UID. A long scan of flags goes through several moments. */
 struct message_iter;
-int  message_scan(struct account *, mailbox_id, uint32_t lo, uint32_t hi, bool with_facts,
+int  message_scan(struct account *, mailbox_id, uint32_t lo, uint32_t hi, enum message_parts,
      struct message_iter **ret);
 /* 1 and the message (facts only if asked for; ret_facts may be NULL), 0 at the end, or an error. */
 int  message_iter_next(struct message_iter *, struct message *ret, struct message_facts *ret_facts);

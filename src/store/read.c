@@ -56,38 +56,141 @@ message_get_facts(struct account *a, mailbox_id id, uint32_t uid, struct buf *ho
 
 /* --- many --- */
 
-struct message_iter {
-	struct kv_iter *messages;
-	struct kv_iter *facts; /* NULL when nobody asked */
+enum { READS_RECORDS = 1, READS_FACTS = 2, READS_FLAGS = 4 };
+enum { FLAGS_AT_ONCE = 8192 };
+
+static const unsigned READS[] = {
+	[SCAN_RECORDS] = READS_RECORDS,
+	[SCAN_RECORDS_FACTS] = READS_RECORDS | READS_FACTS,
+	[SCAN_FLAGS] = READS_FLAGS,
+	[SCAN_FACTS] = READS_FACTS,
+	[SCAN_FLAGS_FACTS] = READS_FLAGS | READS_FACTS,
 };
 
-static int
-open_iter(struct account *a, char kind, mailbox_id id, const uint32_t *range,
-    struct kv_iter **ret)
+/* Flags copied from the index: the account's lock is not held while they are used. */
+struct flags_copy {
+	uint32_t      *uids;
+	unsigned char *codes;
+	struct flags  *sets;
+	size_t         n, at;
+};
+
+struct message_iter {
+	struct account   *a;
+	mailbox_id        box;
+	unsigned          reads;
+	uint32_t          lo, hi; /* what is still to be looked at */
+	struct kv_iter   *messages;
+	struct kv_iter   *facts;
+	struct flags_copy flags;
+};
+
+static void
+close_snapshot(struct message_iter *it)
 {
-	struct key from = kind == 'm' ? key_message(id, range[0]) : key_facts(id, range[0]);
-	struct key to = key_uid_end(kind, id, range[1]);
+	if (it->messages != NULL)
+		kv_iter_drop(it->messages);
+	if (it->facts != NULL)
+		kv_iter_drop(it->facts);
+	mem_free(it->flags.uids);
+	mem_free(it->flags.sets);
+	it->messages = it->facts = NULL;
+	it->flags = (struct flags_copy){ 0 };
+}
+
+static int
+open_kind(const struct message_iter *it, char kind, struct kv_iter **ret)
+{
+	struct account *a = it->a;
+	struct key      from = kind == 'm' ? key_message(it->box, it->lo) : key_facts(it->box, it->lo);
+	struct key      to = key_uid_end(kind, it->box, it->hi);
 
 	return kv_scan(a->store->kv, account_part(a), key_str(&from), key_str(&to), false, ret);
 }
 
+static int
+copy_flags(struct message_iter *it, const struct index *index)
+{
+	const struct ranges *uids = &index->set[0];
+	size_t               first = it->lo > 1 ? ranges_rank(uids, it->lo - 1) : 0;
+	size_t               n = ranges_rank(uids, it->hi) - first;
+	struct flags_copy   *to = &it->flags;
+	uint32_t             uid;
+
+	if (n > FLAGS_AT_ONCE)
+		n = FLAGS_AT_ONCE;
+	if (n == 0)
+		return 0;
+	to->uids = mem_alloc(n * (sizeof(*to->uids) + sizeof(*to->codes)));
+	to->sets = mem_alloc(index->flags.n_sets * sizeof(*to->sets));
+	if (to->uids == NULL || to->sets == NULL)
+		return E_NOMEM;
+	to->codes = (unsigned char *)(to->uids + n);
+	memcpy(to->codes, index->flags.code + first, n);
+	memcpy(to->sets, index->flags.sets, index->flags.n_sets * sizeof(*to->sets));
+	uid = ranges_nth(uids, (uint32_t)first + 1);
+	for (size_t i = 0, r = ranges_find(uids, uid); i < n; r++)
+		for (uid = i == 0 ? uid : uids->r[r].lo; i < n && uid <= uids->r[r].hi; i++) {
+			to->uids[i] = uid;
+			if (uid++ == UINT32_MAX)
+				break;
+		}
+	to->n = n;
+	return 0;
+}
+
+/* The flags, or the records when there is no memory for flags. */
+static int
+open_flags(struct message_iter *it)
+{
+	struct mailbox *box;
+	int             r = account_box(it->a, it->box, &box);
+
+	/* As for the records, a mailbox that is gone has no messages. */
+	if (r == E_NO_MAILBOX)
+		return 0;
+	if (r == 0)
+		r = index_need_flags(it->a, box);
+	if (r < 0)
+		return r;
+	if (box->index.has_flags)
+		return copy_flags(it, &box->index);
+	it->reads = (it->reads & ~(unsigned)READS_FLAGS) | READS_RECORDS;
+	return 0;
+}
+
+/* All of one moment. */
+static int
+open_snapshot(struct message_iter *it)
+{
+	int r;
+
+	ACCOUNT_SCOPE(it->a);
+	r = account_ready(it->a);
+	if (r == 0 && (it->reads & READS_FLAGS) != 0)
+		r = open_flags(it);
+	if (r == 0 && (it->reads & READS_RECORDS) != 0)
+		r = open_kind(it, 'm', &it->messages);
+	if (r == 0 && (it->reads & READS_FACTS) != 0)
+		r = open_kind(it, 'f', &it->facts);
+	return r;
+}
+
 int
-message_scan(struct account *a, mailbox_id id, uint32_t lo, uint32_t hi, bool with_facts,
+message_scan(struct account *a, mailbox_id id, uint32_t lo, uint32_t hi, enum message_parts parts,
     struct message_iter **ret)
 {
 	OWN(message_iter) it = MEM_NEW(struct message_iter);
-	const uint32_t    range[2] = { lo, hi };
 	int               r;
 
 	if (it == NULL)
 		return E_NOMEM;
-	/* Both snapshots are of one moment. */
-	ACCOUNT_SCOPE(a);
-	r = account_ready(a);
-	if (r == 0)
-		r = open_iter(a, 'm', id, range, &it->messages);
-	if (r == 0 && with_facts)
-		r = open_iter(a, 'f', id, range, &it->facts);
+	it->a = a;
+	it->box = id;
+	it->reads = READS[parts];
+	it->lo = lo;
+	it->hi = hi;
+	r = open_snapshot(it);
 	if (r < 0)
 		return r;
 	*ret = TAKE(it);
@@ -99,52 +202,85 @@ message_iter_drop(struct message_iter *it)
 {
 	if (it == NULL)
 		return;
-	if (it->messages != NULL)
-		kv_iter_drop(it->messages);
-	if (it->facts != NULL)
-		kv_iter_drop(it->facts);
+	close_snapshot(it);
 	mem_free(it);
 }
 
-/* Every message has its facts: the two iterators go in step. */
+/* Every message has its facts: the iterators go in step. uid 0: whichever is next. */
 static int
-next_facts(struct message_iter *it, uint32_t uid, struct message_facts *ret)
+next_facts(struct message_iter *it, uint32_t *uid, struct message_facts *ret)
 {
 	struct facts_record rec;
 	struct str          k, v;
 	mailbox_id          id;
-	uint32_t            at;
+	uint32_t            at = 0;
 	int                 r = kv_iter_next(it->facts, &k, &v);
 
-	if (r < 0)
+	if (r < 0 || (r == 0 && *uid == 0))
 		return r;
-	if (r == 0 || key_read_uid(k, 'f', &id, &at) < 0 || at != uid)
+	if (r == 0 || key_read_uid(k, 'f', &id, &at) < 0 || (*uid != 0 && at != *uid))
 		return E_CORRUPT;
 	r = facts_record_unpack(v, &rec);
 	if (r < 0)
 		return r;
+	*uid = at;
 	*ret = rec.facts;
-	return 0;
+	return 1;
+}
+
+static int
+next_record(struct message_iter *it, struct message *ret)
+{
+	struct str k, v;
+	mailbox_id id;
+	uint32_t   uid;
+	int        r = kv_iter_next(it->messages, &k, &v);
+
+	if (r <= 0)
+		return r;
+	r = key_read_uid(k, 'm', &id, &uid);
+	if (r == 0)
+		r = message_record_unpack(v, uid, ret);
+	return r < 0 ? r : 1;
+}
+
+static int
+next_flags(struct message_iter *it, struct message *ret)
+{
+	struct flags_copy *f = &it->flags;
+
+	if (f->n == FLAGS_AT_ONCE && f->at == f->n && f->uids[f->n - 1] < it->hi) {
+		int r;
+
+		it->lo = f->uids[f->n - 1] + 1;
+		close_snapshot(it);
+		r = open_snapshot(it);
+		if (r < 0)
+			return r;
+		if (it->messages != NULL)
+			return next_record(it, ret);
+	}
+	if (f->at == f->n)
+		return 0;
+	*ret = (struct message){ .uid = f->uids[f->at], .flags = f->sets[f->codes[f->at]] };
+	f->at++;
+	return 1;
 }
 
 int
 message_iter_next(struct message_iter *it, struct message *ret, struct message_facts *ret_facts)
 {
 	struct message_facts facts;
-	struct message       m;
-	struct str           k, v;
-	mailbox_id           id;
-	uint32_t             uid;
-	int                  r = kv_iter_next(it->messages, &k, &v);
+	struct message       m = { 0 };
+	int                  r = 1;
 
+	if ((it->reads & READS_RECORDS) != 0)
+		r = next_record(it, &m);
+	else if ((it->reads & READS_FLAGS) != 0)
+		r = next_flags(it, &m);
+	if (r == 1 && it->facts != NULL)
+		r = next_facts(it, &m.uid, &facts);
 	if (r <= 0)
-		return r;
-	r = key_read_uid(k, 'm', &id, &uid);
-	if (r == 0)
-		r = message_record_unpack(v, uid, &m);
-	if (r == 0 && it->facts != NULL)
-		r = next_facts(it, uid, &facts);
-	if (r < 0)
 		return r;
 	*ret = m;
 	if (it->facts != NULL && ret_facts != NULL)

@@ -210,6 +210,8 @@ slim(struct account *a)
 
 		if (index->set[0].n + index->set[1].n + index->set[2].n > INDEX_KEEP_RANGES)
 			index_drop(index);
+		else if (index->flags.n > INDEX_KEEP_FLAGS)
+			index_drop_flags(index);
 	}
 }
 

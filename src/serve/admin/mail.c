@@ -201,7 +201,7 @@ next_message(struct admin_export *e)
 
 		if (id == 0 || e->mailboxes[e->at].no_select || e->next_uid == 0)
 			continue;
-		r = message_scan(e->account, id, e->next_uid, UINT32_MAX, false, &it);
+		r = message_scan(e->account, id, e->next_uid, UINT32_MAX, SCAN_RECORDS, &it);
 		if (r == 0)
 			r = message_iter_next(it, &e->message, NULL);
 		if (r == 0)

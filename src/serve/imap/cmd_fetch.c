@@ -113,12 +113,14 @@ fetch_more(struct fetch *f)
 		r = walk_next(&f->walk, &f->now.m, &f->now.facts);
 		if (r <= 0)
 			return r;
-		f->found++;
-		r = FETCH_DONE;
-		if (is_asked(f, &f->now.m)) {
-			fetch_message_begin(f);
-			r = fetch_message_more(f);
+		r = is_asked(f, &f->now.m) ? fetch_message_begin(f) : FETCH_DONE;
+		if (r == E_MESSAGE_GONE) {
+			r = FETCH_DONE;
+			continue;
 		}
+		f->found++;
+		if (r == FETCH_DONE && f->now.open)
+			r = fetch_message_more(f);
 	}
 	return r;
 }
@@ -150,7 +152,7 @@ start(struct imap_session *s, struct imap_command *c)
 		imap_condstore_on(s);
 	if (r == 0)
 		r = imap_set_uids(s, &f->ask->set, c->uid, &f->uids);
-	walk_init(&f->walk, s->account, s->view->mailbox, &f->uids, f->needs_facts);
+	walk_init(&f->walk, s->account, s->view->mailbox, &f->uids, fetch_parts(f));
 	return r;
 }
 

@@ -16,6 +16,9 @@
 
 enum { FETCH_DONE = 0, FETCH_FULL = 1 };
 
+/* The header must be read to know the chosen fields. */
+#define FIELDS_UNKNOWN SIZE_MAX
+
 /* The message whose answer is under way. */
 struct fetch_message {
 	bool                 open;
@@ -41,10 +44,13 @@ struct fetch {
 	const struct imap_fetch *ask;
 	struct str              *names;      /* "BODY[TEXT]<0> " for each item with a section */
 	struct fields_ask       *fields;     /* what each HEADER.FIELDS of the whole message asks */
+	size_t                  *fields_n;   /* bytes that answer it, or FIELDS_UNKNOWN */
 	bool                     put_uid;    /* UID FETCH: the UID comes first, asked for or not */
 	bool                     has_flags;  /* FLAGS is among the items */
 	bool                     has_modseq;
+	bool                     has_fields;
 	bool                     needs_facts;
+	bool                     needs_record;
 	struct ranges            uids;       /* what is asked for */
 	uint32_t                 found;      /* of uids, so far */
 	struct walk              walk;
@@ -58,8 +64,11 @@ struct fetch {
 int  fetch_init(struct fetch *, struct imap_session *, const struct imap_fetch *ask, bool uid);
 void fetch_done(struct fetch *);
 
-/* The message is in f->now.m, and its facts in f->now.facts. */
-void fetch_message_begin(struct fetch *);
+/* What the walk must bring for it. */
+enum message_parts fetch_parts(const struct fetch *);
+/* The message is in f->now.m, and its facts in f->now.facts. E_MESSAGE_GONE when it is expunged and
+ * more of it is needed; nothing was put then. */
+int  fetch_message_begin(struct fetch *);
 /* FETCH_DONE, FETCH_FULL or an error. After an error with `whole` the line was taken back; else a
  * literal is cut off and nothing but closing is left. */
 int  fetch_message_more(struct fetch *);

@@ -31,7 +31,7 @@ has_section(const struct imap_fetch_item *it)
 static bool
 is_fields(const struct imap_fetch_item *it)
 {
-	return it->kind == IMAP_FETCH_SECTION && it->section.n_path == 0 &&
+	return !it->partial && it->kind == IMAP_FETCH_SECTION && it->section.n_path == 0 &&
 	       it->section.text == IMAP_SECTION_FIELDS;
 }
 
@@ -43,7 +43,8 @@ make_asks(struct fetch *f)
 	int                      r = 0;
 
 	f->fields = arena_alloc(arena, ask->n_items * sizeof(*f->fields));
-	if (f->fields == NULL)
+	f->fields_n = arena_alloc(arena, ask->n_items * sizeof(*f->fields_n));
+	if (f->fields == NULL || f->fields_n == NULL)
 		return E_NOMEM;
 	for (size_t i = 0; r == 0 && i < ask->n_items; i++)
 		if (is_fields(&ask->items[i]))
@@ -94,9 +95,14 @@ fetch_init(struct fetch *f, struct imap_session *s, const struct imap_fetch *ask
 		f->needs_facts |= it->kind == IMAP_FETCH_ENVELOPE || it->kind == IMAP_FETCH_BODY ||
 		                  it->kind == IMAP_FETCH_BODYSTRUCTURE || names_part(it) ||
 		                  is_fields(it);
+		f->has_fields |= is_fields(it);
+		f->needs_record |= it->kind == IMAP_FETCH_INTERNALDATE ||
+		                   it->kind == IMAP_FETCH_SIZE || it->kind == IMAP_FETCH_MODSEQ ||
+		                   (has_section(it) && !is_fields(it));
 		f->sets_seen |= !it->peek && has_section(it) &&
 		                it->kind != IMAP_FETCH_RFC822_HEADER && !s->view->read_only;
 	}
+	f->needs_record |= f->sets_seen || ask->has_changed_since;
 	r = make_names(f);
 	return r < 0 ? r : make_asks(f);
 }
@@ -358,28 +364,48 @@ put_fields(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
 	return FETCH_DONE;
 }
 
+/* How much of the answer the facts know. */
+static bool
+know_fields(struct fetch *f)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < f->ask->n_items; i++)
+		if (is_fields(&f->ask->items[i]) &&
+		    !fields_measure(&f->fields[i], f->now.facts.fields, &f->fields_n[i])) {
+			f->fields_n[i] = FIELDS_UNKNOWN;
+			all = false;
+		}
+	return all;
+}
+
 /* The same from the facts; false when the header must be read. */
 static bool
 put_known_fields(struct fetch *f, const struct imap_fetch_item *it)
 {
-	const struct fields_ask *ask = &f->fields[it - f->ask->items];
-	const struct str         packed = f->now.facts.fields;
-	struct buf              *out;
-	size_t                   n;
-	char                    *room;
+	const size_t     i = (size_t)(it - f->ask->items), n = f->fields_n[i];
+	const struct str name = f->names[i];
+	struct buf      *out = conn_output(f->session->conn);
+	char            *room, *p;
 
-	if (it->partial || !fields_measure(ask, packed, &n))
+	if (n == FIELDS_UNKNOWN)
 		return false;
-	out = next_item(f);
-	buf_str(out, f->names[it - f->ask->items]);
-	if (n == 0) {
-		buf_str(out, STR("\"\""));
+	room = p = buf_room(out, name.n + DIGITS_MAX + 8 + n);
+	if (room == NULL)
 		return true;
+	if (f->now.any)
+		*p++ = ' ';
+	f->now.any = true;
+	p = (char *)memcpy(p, name.p, name.n) + name.n;
+	if (n == 0) {
+		p = PUT_TEXT(p, "\"\"");
+	} else {
+		*p++ = '{';
+		p = put_digits(p, n);
+		p = PUT_TEXT(p, "}\r\n");
+		p = fields_put(&f->fields[i], f->now.facts.fields, p);
 	}
-	imap_put_literal_head(out, n);
-	room = buf_grow(out, n);
-	if (room != NULL)
-		fields_put(ask, packed, room);
+	buf_commit(out, (size_t)(p - room));
 	return true;
 }
 
@@ -462,12 +488,29 @@ put_line_start(struct fetch *f)
 	buf_commit(out, (size_t)(p - room));
 }
 
-void
+enum message_parts
+fetch_parts(const struct fetch *f)
+{
+	if (f->needs_record)
+		return f->needs_facts ? SCAN_RECORDS_FACTS : SCAN_RECORDS;
+	if (f->has_flags)
+		return f->needs_facts ? SCAN_FLAGS_FACTS : SCAN_FLAGS;
+	return f->needs_facts ? SCAN_FACTS : SCAN_FLAGS;
+}
+
+int
 fetch_message_begin(struct fetch *f)
 {
 	struct buf *out = conn_output(f->session->conn);
 	bool        now_seen = f->seen.n != 0 && ranges_has(&f->seen, f->now.m.uid);
+	int         r;
 
+	if (f->has_fields && !know_fields(f) && !f->needs_record) {
+		r = message_get(f->session->account, f->session->view->mailbox, f->now.m.uid,
+		    &f->now.m);
+		if (r < 0)
+			return r;
+	}
 	f->now.open = true;
 	f->now.parts = NULL;
 	f->now.item = 0;
@@ -482,6 +525,7 @@ fetch_message_begin(struct fetch *f)
 		put_uid(f);
 	if (now_seen)
 		put_seen(f);
+	return FETCH_DONE;
 }
 
 /* The walk's bytes will be gone when the rest is put. */

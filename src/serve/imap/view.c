@@ -139,7 +139,7 @@ collect_all_anew(struct collect *c, uint64_t *ret_modseq)
 		uid_pile_add(&c->gone, gone.r[i].lo, gone.r[i].hi);
 	for (size_t i = 0; i < added.n; i++)
 		uid_pile_add(&c->added, added.r[i].lo, added.r[i].hi);
-	walk_init(&w, v->account, v->mailbox, &now, false);
+	walk_init(&w, v->account, v->mailbox, &now, SCAN_RECORDS);
 	while ((r = walk_next(&w, &m, NULL)) == 1)
 		if (m.modseq > v->modseq && !is_own(v, m.modseq))
 			uid_pile_add(&c->changed, m.uid, m.uid);
@@ -413,7 +413,7 @@ tell_changes(struct view *v, const struct view_telling *t)
 
 	if (r < 0)
 		return r;
-	walk_init(&w, v->account, v->mailbox, &all, false);
+	walk_init(&w, v->account, v->mailbox, &all, t->condstore ? SCAN_RECORDS : SCAN_FLAGS);
 	do {
 		r = walk_next(&w, &m, NULL);
 		if (r != 1)

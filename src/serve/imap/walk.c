@@ -7,13 +7,13 @@ enum { GAP_MAX = 24, FACTS_MAX = 64 << 20 };
 
 void
 walk_init(struct walk *w, struct account *account, mailbox_id mailbox, const struct ranges *set,
-    bool with_facts)
+    enum message_parts parts)
 {
 	*w = (struct walk){
 		.account = account,
 		.mailbox = mailbox,
 		.set = set,
-		.with_facts = with_facts,
+		.parts = parts,
 		.next = ranges_min(set),
 		.hold = BUF_INIT(FACTS_MAX),
 	};
@@ -44,11 +44,20 @@ stretch_end(const struct walk *w)
 static int
 look_up(struct walk *w, struct message *ret, struct message_facts *ret_facts)
 {
-	int r = message_get(w->account, w->mailbox, w->next, ret);
+	bool with_facts = w->parts != SCAN_RECORDS && w->parts != SCAN_FLAGS;
+	int  r = 0;
 
-	if (r == 0 && w->with_facts && ret_facts != NULL) {
+	if (w->parts != SCAN_FACTS)
+		r = message_get(w->account, w->mailbox, w->next, ret);
+	else
+		*ret = (struct message){ .uid = w->next };
+	if (r == 0 && with_facts) {
+		struct message_facts facts;
+
 		buf_reset(&w->hold);
-		r = message_get_facts(w->account, w->mailbox, w->next, &w->hold, ret_facts);
+		r = message_get_facts(w->account, w->mailbox, w->next, &w->hold, &facts);
+		if (r == 0 && ret_facts != NULL)
+			*ret_facts = facts;
 	}
 	if (r == E_MESSAGE_GONE)
 		return 0;
@@ -81,7 +90,7 @@ walk_next(struct walk *w, struct message *ret, struct message_facts *ret_facts)
 		if (w->iter == NULL) {
 			uint32_t end = stretch_end(w);
 
-			if (end == w->next) {
+			if (end == w->next && w->parts != SCAN_FLAGS) {
 				r = look_up(w, ret, ret_facts);
 				go_behind(w, end);
 				if (r != 0)
@@ -89,7 +98,7 @@ walk_next(struct walk *w, struct message *ret, struct message_facts *ret_facts)
 				continue;
 			}
 			w->iter_hi = end;
-			r = message_scan(w->account, w->mailbox, w->next, end, w->with_facts,
+			r = message_scan(w->account, w->mailbox, w->next, end, w->parts,
 			    &w->iter);
 			if (r < 0)
 				return r;

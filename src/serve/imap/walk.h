@@ -2,7 +2,7 @@
  * serve/imap/walk.h: the messages of a set that are in the store, ascending by UID, in slices that
  * hold no snapshot between them.
  *
- *   walk_init(&w, account, mailbox, &uids, with_facts);
+ *   walk_init(&w, account, mailbox, &uids, SCAN_RECORDS);
  *   while ((r = walk_next(&w, &m, &facts)) == 1) ...    0: all of the set was seen
  *   walk_pause(&w);                                     before anything is sent; then go on
  *
@@ -19,7 +19,7 @@ struct walk {
 	struct account      *account;
 	mailbox_id           mailbox;
 	const struct ranges *set;
-	bool                 with_facts;
+	enum message_parts   parts;
 	uint32_t             next;    /* UID to go on with; 0: all was seen */
 	size_t               at;      /* index of the range that next is in or before */
 	struct message_iter *iter;
@@ -27,7 +27,8 @@ struct walk {
 	struct buf           hold;    /* facts that were looked up */
 };
 
-void walk_init(struct walk *, struct account *, mailbox_id, const struct ranges *, bool with_facts);
+void walk_init(struct walk *, struct account *, mailbox_id, const struct ranges *,
+     enum message_parts);
 /* 1 and the message, 0 at the end, or an error. Slices of facts are valid until the next call. */
 int  walk_next(struct walk *, struct message *ret, struct message_facts *ret_facts);
 void walk_pause(struct walk *);

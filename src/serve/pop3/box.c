@@ -62,7 +62,7 @@ pop3_box_load(struct pop3_box *b, bool *ret_done)
 		*ret_done = true;
 		return 0;
 	}
-	r = message_scan(b->account, b->inbox, b->uid_at, b->uid_end - 1, false, &it);
+	r = message_scan(b->account, b->inbox, b->uid_at, b->uid_end - 1, SCAN_RECORDS, &it);
 	if (r < 0)
 		return r;
 	r = 1;

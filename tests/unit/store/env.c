@@ -145,14 +145,52 @@ report(void *arg, account_id id, const char *text)
 	print_error("account %llu: %s\n", (unsigned long long)id, text);
 }
 
+/* All ways to scan a mailbox find the same messages. */
+static void
+compare_scans(struct account *a, mailbox_id id)
+{
+	struct message_iter *scans[SCAN_FLAGS_FACTS + 1] = { NULL };
+	struct message       m[ARRAY_LEN(scans)];
+	struct message_facts facts;
+
+	for (size_t i = 0; i < ARRAY_LEN(scans); i++)
+		assert_ok(message_scan(a, id, 1, UINT32_MAX, (enum message_parts)i, &scans[i]));
+	for (int r = 1; r == 1;) {
+		r = message_iter_next(scans[SCAN_RECORDS], &m[0], NULL);
+		for (size_t i = 1; i < ARRAY_LEN(scans); i++) {
+			assert_int_equal(message_iter_next(scans[i], &m[i], &facts), r);
+			if (r == 0)
+				continue;
+			assert_int_equal(m[i].uid, m[0].uid);
+			if (i == SCAN_FACTS)
+				continue;
+			assert_int_equal(m[i].flags.system, m[0].flags.system);
+			assert_memory_equal(
+			    m[i].flags.keywords, m[0].flags.keywords, sizeof(m[0].flags.keywords));
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(scans); i++)
+		message_iter_drop(scans[i]);
+}
+
 void
 env_verify(struct env *e)
 {
-	const struct verify v = { .report = report, .read_blobs = true };
-	size_t              faults = 0;
+	const struct verify  v = { .report = report, .read_blobs = true };
+	struct arena         arena = ARENA_INIT(1 << 20);
+	OWN(account)         a = NULL;
+	struct mailbox_info *boxes;
+	size_t               faults = 0, n;
 
 	assert_ok(store_verify(e->store, &v, &faults));
 	assert_int_equal(faults, 0);
+	if (account_open(e->store, ACCOUNT, &a) < 0)
+		return;
+	assert_ok(mailbox_list(a, &arena, &boxes, &n));
+	for (size_t i = 0; i < n; i++)
+		if (boxes[i].id != 0 && !boxes[i].no_select)
+			compare_scans(a, boxes[i].id);
+	arena_done(&arena);
 }
 
 struct ingest *

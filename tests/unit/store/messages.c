@@ -241,7 +241,7 @@ test_scan_and_facts(void **state)
 		put_flags(e, i % 2 == 0 ? e->inbox : other, "Subject: x\r\n\r\nbody",
 		    i % 3 == 0 ? FLAG_SEEN : 0);
 	expunge_all(e, e->inbox, "3:4");
-	assert_ok(message_scan(e->a, e->inbox, 2, 6, true, &it));
+	assert_ok(message_scan(e->a, e->inbox, 2, 6, SCAN_RECORDS_FACTS, &it));
 	for (uint32_t uid = 2; uid <= 6; uid++) {
 		if (uid == 3 || uid == 4)
 			continue;
@@ -256,7 +256,7 @@ test_scan_and_facts(void **state)
 	assert_int_equal(message_iter_next(it, &m, &facts), 0);
 	message_iter_drop(TAKE(it));
 	/* What is changed later is not seen by a scan that has begun. */
-	assert_ok(message_scan(e->a, e->inbox, 1, UINT32_MAX, false, &it));
+	assert_ok(message_scan(e->a, e->inbox, 1, UINT32_MAX, SCAN_RECORDS, &it));
 	expunge_all(e, e->inbox, "10");
 	for (uint32_t n = 0; n < 8; n++)
 		assert_int_equal(message_iter_next(it, &m, NULL), 1);

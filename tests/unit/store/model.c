@@ -530,7 +530,7 @@ check_box(struct model *md, const struct model_box *b)
 	OWN(message_iter)     it = NULL;
 	struct message        m;
 
-	assert_ok(message_scan(md->e->a, b->id, 1, UINT32_MAX, false, &it));
+	assert_ok(message_scan(md->e->a, b->id, 1, UINT32_MAX, SCAN_RECORDS, &it));
 	for (size_t i = 0; i < b->n; i++) {
 		assert_int_equal(message_iter_next(it, &m, NULL), 1);
 		check_message(md, b, &b->m[i], &m);

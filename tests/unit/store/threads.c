@@ -89,7 +89,7 @@ look(struct account *a, mailbox_id box)
 
 	CHECK_OK(mailbox_view(a, box, true, &s, &uids, &recent, &modseq));
 	CHECK(ranges_count(&uids) == s.messages);
-	CHECK_OK(message_scan(a, box, 1, UINT32_MAX, true, &it));
+	CHECK_OK(message_scan(a, box, 1, UINT32_MAX, SCAN_RECORDS_FACTS, &it));
 	while ((r = message_iter_next(it, &m, &facts)) > 0) {
 		CHECK(m.uid > last && facts.envelope.n != 0);
 		last = m.uid;
