@@ -24,7 +24,8 @@
  *   login phone pop3 pop3-delete  whole sessions; POP3 is counted in messages
  *   idle             --connections sessions in IDLE. Writes `ready` to stderr, holds until stdin
  *                    ends. With --deliver, --count messages (100) go to random ones of them, at
- *                    most --rate a second; latency_us is from the 250 to the EXISTS.
+ *                    most --rate a second; latency_us is from the 250 to the EXISTS,
+ *                    which must come within --patience S (10).
  *   mixed            all of: LMTP, phone sessions, IDLE, STORE, POP3; needs --lmtp and --pop3
  *   fill             --expect messages into each of --accounts mailboxes, by APPEND, or by LMTP
  *                    when --lmtp is given; then compares each mailbox's count (--port is IMAP)
@@ -56,7 +57,7 @@ struct load_options {
 	bool            tls, starttls;
 	unsigned        connections, threads, accounts, first_account, recipients, rate;
 	uint64_t        count, size, expect, hits; /* 0: not given */
-	double          seconds, warm_up;
+	double          seconds, warm_up, patience;
 	bool            resume, any_body, no_pipelining, has_expect, has_hits;
 };
 

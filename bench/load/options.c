@@ -32,6 +32,7 @@ static const struct option_row ROWS[] = {
 	{ "--hits", K_NUMBER, AT(hits) },
 	{ "--seconds", K_SECONDS, AT(seconds) },
 	{ "--warm-up", K_SECONDS, AT(warm_up) },
+	{ "--patience", K_SECONDS, AT(patience) },
 	{ "--tls", K_FLAG, AT(tls) },
 	{ "--starttls", K_FLAG, AT(starttls) },
 	{ "--resume", K_FLAG, AT(resume) },
@@ -146,7 +147,7 @@ options_parse(struct load_options *o, int argc, char **argv)
 
 	*o = (struct load_options){ .user_format = "user%d@bench.test", .password = "secret",
 		.mailbox = "INBOX", .connections = 1, .threads = 1, .accounts = 100,
-		.first_account = 1, .recipients = 1, .size = 4096, .seconds = 5 };
+		.first_account = 1, .recipients = 1, .size = 4096, .seconds = 5, .patience = 10 };
 	for (int i = 1; i < argc; i++) {
 		const struct option_row *row = find_row(argv[i]);
 		bool                     is_host = strcmp(argv[i], "--host") == 0;

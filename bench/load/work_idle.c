@@ -8,8 +8,7 @@
 #include "load/smtp.h"
 #include "load/work.h"
 
-enum { RENEW_US = 25 * 60 * 1000 * 1000, POLL_US = 300, TOLD_MAX_US = 10 * 1000 * 1000,
-	DELIVERIES = 100 };
+enum { RENEW_US = 25 * 60 * 1000 * 1000, POLL_US = 300, DELIVERIES = 100 };
 
 struct idle {
 	atomic_uint   ready;   /* sessions in IDLE */
@@ -176,19 +175,18 @@ idle_session(struct client *c, struct idle *s)
 static int
 wait_told(struct client *c, struct idle *s, unsigned account, int64_t at_us)
 {
-	int64_t told, longest = 0;
+	int64_t until_us = at_us + (int64_t)(c->load->o.patience * 1e6), told;
 
 	for (unsigned i = account; i < s->n; i += c->load->o.accounts) {
 		for (;;) {
 			told = atomic_load(&s->told_us[i]);
 			if (told != 0)
 				break;
-			if (now_us() > at_us + TOLD_MAX_US)
+			if (now_us() > until_us)
 				return client_fail(c, E_SYNTAX, "session %u saw no EXISTS", i);
 			task_sleep_until(&c->task, now_us() + POLL_US);
 		}
-		if (told - at_us > longest)
-			longest = told - at_us; /* negative: told before the 250 was read */
+		/* Negative: told before the 250 was read. */
 		if (i + c->load->o.accounts < s->n)
 			hist_put(&c->stats->latency, told > at_us ? (uint64_t)(told - at_us) : 0);
 		else
