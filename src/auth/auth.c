@@ -64,12 +64,14 @@ static int
 find_account(struct auth *a, struct str login, struct arena *arena, struct directory_account *ret)
 {
 	struct str name, tag;
-	int        r;
+	int        r = directory_account_get(a->directory, login, arena, ret);
 
+	if (r != E_NOT_FOUND)
+		return r;
 	r = address_normalise(login, arena, &name);
 	if (r < 0)
 		return r;
-	r = directory_account_get(a->directory, name, arena, ret);
+	r = E_NOT_FOUND;
 	while (r == E_NOT_FOUND) {
 		r = address_cut_tag(name, arena, &name, &tag);
 		if (r < 0)

@@ -32,6 +32,7 @@ dir_change(struct directory *d, int (*build)(struct dir_change *, void *), void 
 	kv_batch_init(&c.batch);
 	for (int i = 0; r == E_CONFLICT && i < TRIES_MAX; i++)
 		r = try_change(&c, build, arg, &ticket);
+	known_forget(&d->known);
 	kv_batch_done(&c.batch);
 	arena_done(&c.arena);
 	if (r == E_CONFLICT)

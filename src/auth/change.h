@@ -9,9 +9,11 @@
 #define AUTH_CHANGE_H
 
 #include "auth/keys.h"
+#include "auth/known.h"
 
 struct directory {
-	struct kv *kv;
+	struct kv   *kv;
+	struct known known; /* for readers; a change reads the storage itself */
 };
 
 #define DIR_PART ((struct kv_part){ KV_DIRECTORY, 0 })

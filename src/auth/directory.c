@@ -15,6 +15,7 @@ directory_open(struct kv *kv, struct directory **ret)
 	if (d == NULL)
 		return E_NOMEM;
 	d->kv = kv;
+	known_init(&d->known);
 	*ret = d;
 	return 0;
 }
@@ -22,6 +23,9 @@ directory_open(struct kv *kv, struct directory **ret)
 void
 directory_drop(struct directory *d)
 {
+	if (d == NULL)
+		return;
+	known_done(&d->known);
 	mem_free(d);
 }
 
@@ -240,9 +244,8 @@ get_account(struct directory *d, struct str name, struct arena *a, struct dir_en
 	return r == 0 && ret->kind != DIR_ACCOUNT ? E_NOT_FOUND : r;
 }
 
-int
-directory_account_get(struct directory *d, struct str address, struct arena *a,
-    struct directory_account *ret)
+static int
+get_anew(struct directory *d, struct str address, struct arena *a, struct directory_account *ret)
 {
 	struct dir_entry e;
 	struct str       name;
@@ -254,6 +257,29 @@ directory_account_get(struct directory *d, struct str address, struct arena *a,
 	if (r == 0)
 		*ret = account_of(name, &e);
 	return r;
+}
+
+int
+directory_account_get(struct directory *d, struct str address, struct arena *a,
+    struct directory_account *ret)
+{
+	struct known_question q = { 'A', address };
+	struct known_mark     mark = { .generation = kv_generation(d->kv) };
+	struct known_answer   known;
+	int                   r = known_get(&d->known, &q, a, &mark, &known);
+
+	if (r == 0) {
+		*ret = (struct directory_account){ .id = known.id, .address = known.name,
+			.hash = known.hash, .enabled = known.enabled, .created_ms = known.created_ms };
+		return 0;
+	}
+	r = get_anew(d, address, a, ret);
+	if (r < 0)
+		return r;
+	known = (struct known_answer){ .id = ret->id, .name = ret->address, .hash = ret->hash,
+		.enabled = ret->enabled, .created_ms = ret->created_ms };
+	known_put(&d->known, &q, &mark, &known);
+	return 0;
 }
 
 int

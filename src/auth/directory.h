@@ -5,7 +5,8 @@
  *            domain as A-label by libidn2). local parts up to 64 bytes, domains up to 255.
  * Durable    each change is on disk when the call returns.
  * Errors     E_EXISTS, E_NOT_FOUND, E_BAD_ADDRESS, E_CANNOT (domain in use), and the storage's.
- * Threads    any. Readers see changes at once: nothing is cached, also no failures.
+ * Threads    any. Readers see changes at once: what was found is kept in memory until the next
+ *            change (auth/known.h), failures are not.
  */
 #ifndef AUTH_DIRECTORY_H
 #define AUTH_DIRECTORY_H

@@ -273,8 +273,8 @@ resolve_address(struct walk *w, struct str text)
 	return resolve_postmaster(w);
 }
 
-int
-directory_resolve(struct directory *d, struct str address, struct arena *a, struct resolved *ret)
+static int
+resolve_anew(struct directory *d, struct str address, struct arena *a, struct resolved *ret)
 {
 	struct walk w = { .d = d, .arena = a };
 	int         r;
@@ -285,6 +285,39 @@ directory_resolve(struct directory *d, struct str address, struct arena *a, stru
 	if (r == 0)
 		*ret = w.out;
 	return r;
+}
+
+static int
+resolved_of(const struct known_answer *known, struct arena *a, struct resolved *ret)
+{
+	struct resolved out = { .n_accounts = 1, .tag = known->name };
+
+	out.accounts = arena_alloc(a, sizeof(*out.accounts));
+	if (out.accounts == NULL)
+		return E_NOMEM;
+	out.accounts[0] = known->id;
+	*ret = out;
+	return 0;
+}
+
+/* What leads to one account, as nearly every address does, is remembered. */
+int
+directory_resolve(struct directory *d, struct str address, struct arena *a, struct resolved *ret)
+{
+	struct known_question q = { 'R', address };
+	struct known_mark     mark = { .generation = kv_generation(d->kv) };
+	struct known_answer   known = { 0 };
+	int                   r = known_get(&d->known, &q, a, &mark, &known);
+
+	if (r == 0)
+		return resolved_of(&known, a, ret);
+	r = resolve_anew(d, address, a, ret);
+	if (r < 0 || ret->n_accounts != 1 || ret->n_remote != 0)
+		return r;
+	known.id = ret->accounts[0];
+	known.name = ret->tag;
+	known_put(&d->known, &q, &mark, &known);
+	return 0;
 }
 
 int

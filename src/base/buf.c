@@ -74,7 +74,7 @@ buf_grow(struct buf *b, size_t n)
 }
 
 void
-buf_put(struct buf *b, const void *p, size_t n)
+buf_put_slow(struct buf *b, const void *p, size_t n)
 {
 	char *to;
 
@@ -83,18 +83,6 @@ buf_put(struct buf *b, const void *p, size_t n)
 	to = buf_grow(b, n);
 	if (to != NULL)
 		memcpy(to, p, n);
-}
-
-void
-buf_str(struct buf *b, struct str s)
-{
-	buf_put(b, s.p, s.n);
-}
-
-void
-buf_byte(struct buf *b, char c)
-{
-	buf_put(b, &c, 1);
 }
 
 void
@@ -110,24 +98,29 @@ buf_u64(struct buf *b, uint64_t v)
 	buf_put(b, p, (size_t)(digits + sizeof(digits) - p));
 }
 
+/* vsnprintf ends with a NUL that is not counted in. Mostly the text fits into what is there. */
 void
 buf_printf(struct buf *b, const char *fmt, ...)
 {
-	va_list ap, again;
+	size_t  left = b->err == 0 && b->cap <= b->max ? b->cap - b->n : 0;
+	va_list ap;
 	int     n;
 	char   *to;
 
 	va_start(ap, fmt);
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(left != 0 ? b->p + b->n : NULL, left, fmt, ap);
 	va_end(ap);
-	/* vsnprintf ends with a NUL that is not counted in. */
-	to = n < 0 ? NULL : buf_room(b, (size_t)n + 1);
-	if (to != NULL) {
-		vsnprintf(to, (size_t)n + 1, fmt, again);
+	if (n >= 0 && (size_t)n < left) {
 		b->n += (size_t)n;
+		return;
 	}
-	va_end(again);
+	to = n < 0 ? NULL : buf_room(b, (size_t)n + 1);
+	if (to == NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(to, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	b->n += (size_t)n;
 }
 
 void

@@ -10,6 +10,8 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include <string.h>
+
 #include "base/str.h"
 
 struct buf {
@@ -26,9 +28,7 @@ void buf_init(struct buf *, size_t max_bytes);
 void buf_done(struct buf *);
 void buf_reset(struct buf *); /* empty, no error, memory kept */
 
-void buf_put(struct buf *, const void *p, size_t n);
-void buf_str(struct buf *, struct str);
-void buf_byte(struct buf *, char c);
+void buf_put_slow(struct buf *, const void *p, size_t n); /* buf_put, when memory has to grow */
 void buf_u64(struct buf *, uint64_t v); /* decimal */
 void buf_printf(struct buf *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* n writable bytes at the end, counted in at once; NULL when latched. */
@@ -37,6 +37,30 @@ char *buf_grow(struct buf *, size_t n);
 char *buf_room(struct buf *, size_t n);
 void  buf_commit(struct buf *, size_t got);
 void  buf_consume(struct buf *, size_t n); /* drops n bytes at the front */
+
+static inline void
+buf_put(struct buf *b, const void *p, size_t n)
+{
+	if (b->err < 0 || n > b->cap - b->n || b->n + n > b->max) {
+		buf_put_slow(b, p, n);
+		return;
+	}
+	if (n != 0)
+		memcpy(b->p + b->n, p, n);
+	b->n += n;
+}
+
+static inline void
+buf_str(struct buf *b, struct str s)
+{
+	buf_put(b, s.p, s.n);
+}
+
+static inline void
+buf_byte(struct buf *b, char c)
+{
+	buf_put(b, &c, 1);
+}
 
 static inline struct str
 buf_view(const struct buf *b)

@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/lock.h"
 
 static const char *const LEVELS[] = { "error", "warn", "info", "debug" };
 static const int         JOURNAL_PRIORITY[] = { 3, 4, 6, 7 };
@@ -63,25 +66,34 @@ put_quoted(struct buf *b, struct str s)
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
-		if (c == '"' || c == '\\')
-			buf_printf(b, "\\%c", c);
-		else if (c < ' ' || c == 0x7f)
-			buf_printf(b, "\\u%04x", c);
-		else
+		if (c == '"' || c == '\\') {
+			buf_byte(b, '\\');
 			buf_byte(b, (char)c);
+		} else if (c < ' ' || c == 0x7f) {
+			buf_printf(b, "\\u%04x", c);
+		} else {
+			buf_byte(b, (char)c);
+		}
 	}
 	buf_byte(b, '"');
 }
 
 static void
+put_number(struct buf *b, int64_t v)
+{
+	if (v < 0)
+		buf_byte(b, '-');
+	buf_u64(b, v < 0 ? -(uint64_t)v : (uint64_t)v);
+}
+
+static void
 put_field(struct buf *b, enum log_format format, const struct log_field *f)
 {
-	if (format == LOG_FORMAT_JSON)
-		buf_printf(b, ",\"%s\":", f->key);
-	else
-		buf_printf(b, " %s=", f->key);
+	buf_str(b, format == LOG_FORMAT_JSON ? STR(",\"") : STR(" "));
+	buf_str(b, str_c(f->key));
+	buf_str(b, format == LOG_FORMAT_JSON ? STR("\":") : STR("="));
 	if (f->is_number)
-		buf_printf(b, "%lld", (long long)f->i);
+		put_number(b, f->i);
 	else if (format == LOG_FORMAT_TEXT && is_plain(f->s))
 		buf_str(b, f->s);
 	else
@@ -92,34 +104,162 @@ void
 log_format_line(enum log_format format, enum log_level level, const char *event,
     const struct log_field *f, size_t n, struct buf *to)
 {
-	if (format == LOG_FORMAT_JSON)
-		buf_printf(to, "\"level\":\"%s\",\"event\":\"%s\"", LEVELS[level], event);
-	else
-		buf_printf(to, "%s %s", LEVELS[level], event);
+	bool json = format == LOG_FORMAT_JSON;
+
+	buf_str(to, json ? STR("\"level\":\"") : STR_NONE);
+	buf_str(to, str_c(LEVELS[level]));
+	buf_str(to, json ? STR("\",\"event\":\"") : STR(" "));
+	buf_str(to, str_c(event));
+	buf_str(to, json ? STR("\"") : STR_NONE);
 	for (size_t i = 0; i < n && to->n < LOG_LINE_MAX / 2; i++)
 		put_field(to, format, &f[i]);
 	if (format == LOG_FORMAT_JSON)
 		buf_byte(to, '}');
 }
 
+/* The seconds as text change once a second. */
 static void
 put_time(struct buf *b)
 {
-	int64_t   now = clock_real_ms();
-	time_t    sec = (time_t)(now / 1000);
-	struct tm tm;
-	char      text[32];
+	static _Thread_local time_t made_for = -1;
+	static _Thread_local char   text[32];
+	int64_t                     now = clock_real_ms();
+	time_t                      sec = (time_t)(now / 1000);
+	int                         ms = (int)(now % 1000);
+	struct tm                   tm;
+	char                        tail[5] = { '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
+				 (char)('0' + ms % 10), 'Z' };
 
-	gmtime_r(&sec, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	buf_printf(b, "%s.%03dZ", text, (int)(now % 1000));
+	if (sec != made_for) {
+		gmtime_r(&sec, &tm);
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+		made_for = sec;
+	}
+	buf_str(b, str_c(text));
+	buf_put(b, tail, sizeof(tail));
+}
+
+/* --- lines that may wait --- */
+
+enum { WAITING_MAX = 256 << 10 };
+
+static struct {
+	struct lock    lock;
+	pthread_once_t once;
+	pthread_cond_t some;    /* the first line waits */
+	pthread_t      thread;
+	struct buf     lines;   /* that wait */
+	bool           running; /* the thread is there */
+	bool           ending;
+} writer = { .once = PTHREAD_ONCE_INIT, .lines = BUF_INIT(WAITING_MAX) };
+
+static void
+writer_init(void)
+{
+	lock_init(&writer.lock, LOCK_LOG);
+	pthread_cond_init(&writer.some, NULL);
+}
+
+static void
+write_whole(struct str s)
+{
+	while (s.n != 0) {
+		ssize_t n = write(atomic_load(&out_fd), s.p, s.n);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return; /* nobody is left to tell */
+		s = str_skip(s, (size_t)n);
+	}
+}
+
+/* Under the lock, so that lines stay in order. */
+static void
+write_waiting(void)
+{
+	write_whole(buf_view(&writer.lines));
+	buf_reset(&writer.lines);
+}
+
+static void *
+writer_main(void *arg)
+{
+	const struct timespec delay = { .tv_nsec = LOG_DELAY_MS * 1000000L };
+
+	(void)arg;
+	lock_take(&writer.lock);
+	while (!writer.ending) {
+		while (writer.lines.n == 0 && !writer.ending)
+			lock_wait(&writer.lock, &writer.some);
+		if (!writer.ending) {
+			lock_give(&writer.lock);
+			nanosleep(&delay, NULL);
+			lock_take(&writer.lock);
+		}
+		write_waiting();
+	}
+	lock_give(&writer.lock);
+	return NULL;
+}
+
+void
+log_start(void)
+{
+	pthread_once(&writer.once, writer_init);
+	LOCK_SCOPE(&writer.lock);
+	if (writer.running)
+		return;
+	writer.ending = false;
+	writer.running = pthread_create(&writer.thread, NULL, writer_main, NULL) == 0;
+}
+
+void
+log_stop(void)
+{
+	bool running;
+
+	pthread_once(&writer.once, writer_init);
+	lock_take(&writer.lock);
+	running = writer.running;
+	writer.running = false;
+	writer.ending = true;
+	pthread_cond_signal(&writer.some);
+	lock_give(&writer.lock);
+	if (running)
+		pthread_join(writer.thread, NULL);
+	lock_take(&writer.lock);
+	write_waiting();
+	buf_done(&writer.lines);
+	lock_give(&writer.lock);
+}
+
+static void
+put_line(enum log_level level, struct str line)
+{
+	bool first;
+
+	pthread_once(&writer.once, writer_init);
+	LOCK_SCOPE(&writer.lock);
+	first = writer.lines.n == 0;
+	if (writer.running && level >= LOG_INFO && WAITING_MAX - writer.lines.n >= line.n) {
+		buf_str(&writer.lines, line);
+		if (writer.lines.err == 0 && first)
+			pthread_cond_signal(&writer.some);
+		if (writer.lines.err == 0)
+			return;
+		writer.lines.err = 0; /* no memory: this line need not wait */
+	}
+	write_waiting();
+	write_whole(line);
 }
 
 void
 log_write(enum log_level level, const char *event, const struct log_field *f, size_t n)
 {
-	enum log_format    format = (enum log_format)atomic_load(&out_format);
-	OWN_BUF struct buf line = BUF_INIT(LOG_LINE_MAX);
+	enum log_format format = (enum log_format)atomic_load(&out_format);
+	char            text[LOG_LINE_MAX];
+	struct buf      line = { .p = text, .cap = sizeof(text), .max = sizeof(text) };
 
 	if (atomic_load(&to_journal))
 		buf_printf(&line, "<%d>", JOURNAL_PRIORITY[level]);
@@ -128,13 +268,12 @@ log_write(enum log_level level, const char *event, const struct log_field *f, si
 		buf_byte(&line, ' ');
 	}
 	if (format == LOG_FORMAT_JSON) {
-		buf_printf(&line, "{\"time\":\"");
+		buf_str(&line, STR("{\"time\":\""));
 		put_time(&line);
-		buf_printf(&line, "\",");
+		buf_str(&line, STR("\","));
 	}
 	log_format_line(format, level, event, f, n, &line);
 	buf_byte(&line, '\n');
-	/* One write a line: the kernel keeps short writes to one pipe or file whole. */
-	if (line.err == 0 && write(atomic_load(&out_fd), line.p, line.n) < 0)
-		return; /* nobody is left to tell */
+	if (line.err == 0)
+		put_line(level, buf_view(&line));
 }

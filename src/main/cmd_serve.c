@@ -271,7 +271,9 @@ cmd_serve(const struct command *command, const struct options *o, struct arena *
 	r = engine_open(&c, false, &e);
 	if (r != EXIT_OK)
 		return r;
+	log_start();
 	r = serve(&e, &c, &signals, a);
 	engine_close(&e);
+	log_stop();
 	return r;
 }

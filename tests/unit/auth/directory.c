@@ -561,11 +561,45 @@ test_threads(void **state)
 		}
 }
 
+/* What was found is remembered until the next change, by anybody. */
+static void
+test_changes_are_seen_at_once(void **state)
+{
+	struct fixture          *f = *state;
+	struct directory_account acc;
+	uint64_t                 id;
+
+	id = add(f, "a@x.org");
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(resolve(f, "A+t@x.org"), "1 +t");
+		assert_ok(directory_account_get(f->d, STR("A@X.org"), &f->a, &acc));
+		assert_int_equal(acc.id, id);
+		assert_true(str_eq(acc.address, STR("a@x.org")));
+		assert_true(str_eq(acc.hash, STR("{PLAIN}p")));
+	}
+	assert_ok(directory_account_set_hash(f->d, STR("a@x.org"), STR("{PLAIN}q")));
+	assert_ok(directory_account_get(f->d, STR("A@X.org"), &f->a, &acc));
+	assert_true(str_eq(acc.hash, STR("{PLAIN}q")));
+	assert_ok(directory_account_enable(f->d, STR("a@x.org"), false));
+	assert_string_equal(resolve(f, "A+t@x.org"), "ACCOUNT_OFF");
+	assert_ok(directory_account_get(f->d, STR("A@X.org"), &f->a, &acc));
+	assert_false(acc.enabled);
+	assert_ok(directory_account_enable(f->d, STR("a@x.org"), true));
+	assert_string_equal(resolve(f, "A+t@x.org"), "1 +t");
+	assert_ok(directory_account_remove(f->d, STR("a@x.org"), &id));
+	assert_string_equal(resolve(f, "A+t@x.org"), "NO_USER");
+	assert_int_equal(
+	    directory_account_get(f->d, STR("A@X.org"), &f->a, &acc), E_NOT_FOUND);
+	add(f, "a@x.org");
+	assert_string_equal(resolve(f, "A+t@x.org"), "2 +t");
+}
+
 int
 main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		T(test_changes_are_seen_at_once),
 		T(test_domains),
 		T(test_accounts),
 		T(test_aliases),

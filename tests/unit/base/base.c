@@ -6,6 +6,9 @@
 
 #include <cmocka.h>
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
@@ -218,6 +221,59 @@ test_log_lines(void **state)
 	    buf_view(&b), "\"level\":\"warn\",\"event\":\"login\",\"session\":7,\"peer\":\"::1\"}");
 }
 
+/* Reads what is there, at least `n` lines. */
+static struct str
+read_lines(int fd, char *to, size_t room, int n)
+{
+	size_t got = 0;
+
+	while (n > 0) {
+		ssize_t r = read(fd, to + got, room - got);
+
+		assert_true(r > 0);
+		for (ssize_t i = 0; i < r; i++)
+			n -= to[got + (size_t)i] == '\n';
+		got += (size_t)r;
+	}
+	return str_of(to, got);
+}
+
+static void
+test_log_lines_wait(void **state)
+{
+	char       text[4096];
+	struct str got;
+	int        fds[2], ready;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	log_setup(LOG_INFO, LOG_FORMAT_JSON, fds[1]);
+	log_start();
+	log_event(LOG_INFO, "first", LOG_U("n", 1));
+	log_event(LOG_DEBUG, "unwanted", LOG_U("n", 0));
+	got = read_lines(fds[0], text, sizeof(text), 1);
+	assert_true(str_find(got, STR("\"event\":\"first\"")) < got.n);
+	/* A warning takes with it what waits. */
+	log_event(LOG_INFO, "second", LOG_U("n", 2));
+	log_event(LOG_WARN, "third", LOG_U("n", -3));
+	assert_int_equal(ioctl(fds[0], FIONREAD, &ready), 0);
+	assert_true(ready > 0);
+	got = read_lines(fds[0], text, sizeof(text), 2);
+	assert_true(str_find(got, STR("second")) < str_find(got, STR("\"third\",\"n\":-3}")));
+	assert_true(str_find(got, STR("\"third\",\"n\":-3}")) < got.n);
+	/* The end, too; and after it nothing waits. */
+	log_event(LOG_INFO, "fourth", LOG_U("n", 4));
+	log_stop();
+	log_event(LOG_INFO, "fifth", LOG_U("n", 5));
+	assert_int_equal(ioctl(fds[0], FIONREAD, &ready), 0);
+	got = read_lines(fds[0], text, sizeof(text), 2);
+	assert_int_equal(got.n, ready);
+	assert_true(str_find(got, STR("fourth")) < str_find(got, STR("fifth")));
+	log_setup(LOG_INFO, LOG_FORMAT_TEXT, STDERR_FILENO);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void
 test_every_error_has_a_row(void **state)
 {
@@ -246,6 +302,7 @@ main(void)
 		cmocka_unit_test(test_ranges_agree_with_an_array),
 		cmocka_unit_test(test_ranges_at_the_ends),
 		cmocka_unit_test(test_log_lines),
+		cmocka_unit_test(test_log_lines_wait),
 		cmocka_unit_test(test_every_error_has_a_row),
 	};
 
