@@ -401,15 +401,16 @@ flat_set_failed(struct kv *kv, int err)
 
 /* Alone inside: replaces the engine's handle and begins a new generation. */
 static int
-reopen(struct flat *f)
+reopen(struct flat *f, int probed)
 {
 	bool replaced = false;
-	int  r = f->engine->reopen(f, &replaced);
+	int  failed = tickets_err(&f->tickets);
+	int  r = f->engine->reopen(f, probed, &replaced);
 
 	if (!replaced)
 		return r;
 	memset(f->versions, 0, FLAT_VERSIONS * sizeof(*f->versions));
-	tickets_restart(&f->tickets, r);
+	tickets_restart(&f->tickets, probed < 0 ? failed : r);
 	return r;
 }
 
@@ -417,19 +418,19 @@ static int
 flat_heal(struct kv *kv)
 {
 	struct flat *f = flat_of(kv);
-	int          r;
+	int          r, probed;
 
 	if (flat_healthy(kv))
 		return 0;
-	r = f->engine->probe(f);
-	if (r < 0)
-		return r;
+	probed = f->engine->probe(f);
+	if (probed < 0 && !tickets_open(&f->tickets))
+		return probed;
 	r = gate_close(&f->gate, HEAL_PATIENCE_MS);
 	if (r < 0)
 		return r;
 	/* Another thread may have healed it in the meantime. */
 	if (!flat_healthy(kv))
-		r = reopen(f);
+		r = reopen(f, probed);
 	gate_open(&f->gate);
 	return r;
 }
@@ -455,6 +456,7 @@ static const struct kv_ops FLAT_OPS = {
 	.blob_put = flat_blob_put,
 	.blob_header = flat_blob_header,
 	.blob_body = flat_blob_body,
+	.blob_read = flat_blob_read,
 	.blob_refs = flat_blob_refs,
 	.blob_release = flat_blob_release,
 	.blob_collect = flat_blob_collect,

@@ -56,8 +56,9 @@ struct flat_engine {
 	/* Would reopening help? Called before the working handle is given up. */
 	int (*probe)(struct flat *);
 	/* Nobody else is inside. Sets *replaced when reads show what the disk has from now on, also
-	 * on error. */
-	int (*reopen)(struct flat *, bool *replaced);
+	 * on error. probed: what probe said; if that was an error it comes back, and at most reads are
+	 * brought back to what is on disk. */
+	int (*reopen)(struct flat *, int probed, bool *replaced);
 	int (*snapshot)(struct flat *, const char *dir, struct buf *detail);
 	void (*close)(struct flat *);
 };
@@ -104,6 +105,8 @@ flat_of(struct kv *kv)
 int flat_blob_put(struct kv *, const struct kv_blob_id *, uint32_t part, struct str value);
 int flat_blob_header(struct kv *, const struct kv_blob_id *, struct buf *to);
 int flat_blob_body(struct kv *, const struct kv_blob_id *, uint64_t off, size_t n, struct buf *to);
+int flat_blob_read(
+    struct kv *, const struct kv_blob_id *, const struct kv_slice *, struct buf *to);
 int flat_blob_refs(struct kv *, const struct kv_blob_id *, uint64_t *ret);
 int flat_blob_release(struct kv *, const struct kv_blob_id *);
 int flat_blob_collect(struct kv *, int64_t before_ms, size_t max, size_t *ret_removed);

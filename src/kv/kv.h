@@ -13,7 +13,8 @@
  * Failure     once a write or sync failed, what is visible may not be on disk. The engine then
  *             refuses commits and waits with E_IO or E_DISK_FULL (reads go on), until kv_heal has
  *             reopened it; kv_generation changes with each reopening, and whoever keeps state
- *             derived from reads of an older generation must drop it.
+ *             derived from reads of an older generation must drop it. While the disk takes no writes
+ *             kv_heal fails, but begins a generation too: reads show what is on disk, and no more.
  * Owner       values are copied into the caller's buf. Iterators see a fixed snapshot and are
  *             dropped by the caller; hold none while writing to the network.
  * Threads     every function from any thread. Two commits on one partition with the same expected
@@ -171,6 +172,14 @@ void kv_batch_blob(struct kv_batch *, const struct kv_blob_id *, struct str head
 int kv_blob_header(struct kv *, const struct kv_blob_id *, struct buf *to);
 /* Appends bytes [off, off+n) of the body; the caller knows its length. E_NOT_FOUND, E_CORRUPT. */
 int kv_blob_body(struct kv *, const struct kv_blob_id *, uint64_t off, size_t n, struct buf *to);
+/* Appends bytes [off, off+n) of header and body as one; the caller knows both lengths. A small blob
+ * takes one look. E_NOT_FOUND, E_CORRUPT (also when the header is not header_n bytes long). */
+struct kv_slice {
+	size_t   header_n;
+	uint64_t off;
+	size_t   n;
+};
+int kv_blob_read(struct kv *, const struct kv_blob_id *, const struct kv_slice *, struct buf *to);
 /* Number of references. */
 int kv_blob_refs(struct kv *, const struct kv_blob_id *, uint64_t *ret);
 /* Deletes the blob when it has no reference. Call it after a kv_unref was committed. */

@@ -305,10 +305,12 @@ mem_probe(struct flat *f)
 }
 
 static int
-mem_reopen(struct flat *f, bool *replaced)
+mem_reopen(struct flat *f, int probed, bool *replaced)
 {
 	struct mem *m = mem_of(f);
 
+	if (probed < 0)
+		return probed;
 	LOCK_SCOPE(&m->lock);
 	mem_tree_drop(m->now);
 	m->now = mem_tree_keep(m->durable);

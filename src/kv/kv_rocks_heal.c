@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -48,12 +49,78 @@ rocks_probe(struct flat *f)
 	return e;
 }
 
+/* What the log files have is what a reader may be told of: so they are synced first. */
+static int
+sync_logs(const struct rocks *r)
+{
+	DIR           *dir = opendir(r->dir);
+	struct dirent *entry;
+	int            e = dir != NULL ? 0 : error_from_errno(errno);
+
+	while (e == 0 && (entry = readdir(dir)) != NULL) {
+		int fd;
+
+		if (!str_ends(str_c(entry->d_name), STR(".log")))
+			continue;
+		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || fdatasync(fd) != 0)
+			e = error_from_errno(errno);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return e;
+}
+
+struct handle {
+	rocksdb_t                      *db;
+	rocksdb_column_family_handle_t *column[ROCKS_COLUMNS];
+};
+
+static void
+swap_handle(struct rocks *r, struct handle *h)
+{
+	struct handle had = { .db = r->db };
+
+	memcpy(had.column, r->column, sizeof(had.column));
+	r->db = h->db;
+	memcpy(r->column, h->column, sizeof(h->column));
+	*h = had;
+}
+
+/* The disk takes no writes: reads shall show what is on it and no more, so that they can be
+ * answered. The old handle is kept when that cannot be had. */
+static int
+retreat(struct rocks *r, bool *replaced)
+{
+	struct handle other = { NULL };
+	int           e = sync_logs(r);
+
+	if (e < 0)
+		return e;
+	swap_handle(r, &other);
+	e = rocks_handle_open(r, true, NULL);
+	if (e == 0)
+		*replaced = true;
+	swap_handle(r, &other);
+	if (e < 0)
+		return e;
+	rocks_handle_close(r);
+	swap_handle(r, &other);
+	return 0;
+}
+
 int
-rocks_reopen(struct flat *f, bool *replaced)
+rocks_reopen(struct flat *f, int probed, bool *replaced)
 {
 	struct rocks *r = rocks_of(f);
 	int           e;
 
+	if (probed < 0) {
+		retreat(r, replaced);
+		return probed;
+	}
 	rocks_handle_close(r);
 	*replaced = true;
 	e = rocks_handle_open(r, false, NULL);

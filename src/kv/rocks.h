@@ -42,6 +42,6 @@ void rocks_handle_close(struct rocks *);
 
 /* kv_rocks_heal.c: members of flat_engine. */
 int rocks_probe(struct flat *);
-int rocks_reopen(struct flat *, bool *replaced);
+int rocks_reopen(struct flat *, int probed, bool *replaced);
 
 #endif

@@ -70,6 +70,13 @@ tickets_generation(struct tickets *t)
 	return (atomic_load(&t->durable) >> 48) + 1;
 }
 
+/* Is something visible that is not known to be on disk? */
+static inline bool
+tickets_open(struct tickets *t)
+{
+	return atomic_load(&t->staged) > atomic_load(&t->durable);
+}
+
 static inline int
 tickets_err(struct tickets *t)
 {

@@ -443,7 +443,7 @@ write_until_it_fails(struct kv *kv, uint64_t *sure)
 
 /* The engine failed with `err`, and cannot heal yet: it refuses writes, and reads go on. */
 static void
-check_failed(struct kv *kv, int err)
+check_failed(struct kv *kv, int err, uint64_t sure)
 {
 	struct kv_blob_id id;
 	uint64_t          n = version(kv, PART), generation = kv_generation(kv);
@@ -453,8 +453,15 @@ check_failed(struct kv *kv, int err)
 	assert_false(kv_healthy(kv));
 	assert_int_equal(commit_number(kv, PART, n, &t), err);
 	assert_int_equal(kv_blob_put_header(kv, &id, STR("H")), err);
+	/* It cannot be healed, but what is visible is on disk from now on, and may be told. */
 	assert_true(kv_heal(kv) < 0);
+	assert_true(kv_generation(kv) != generation);
+	assert_true(check_numbers(kv, PART) <= n);
+	n = version(kv, PART);
+	assert_true(n >= sure);
 	assert_int_equal(commit_number(kv, PART, n, &t), err);
+	generation = kv_generation(kv);
+	assert_true(kv_heal(kv) < 0);
 	assert_true(kv_generation(kv) == generation);
 	assert_int_equal(check_numbers(kv, PART), n);
 }
@@ -494,7 +501,7 @@ test_failed_write_and_heal(void **state)
 	commit_numbers(kv, PART, 0, 10);
 	limit_files(1 << 20);
 	assert_int_equal(write_until_it_fails(kv, &sure), E_IO);
-	check_failed(kv, E_IO);
+	check_failed(kv, E_IO, sure);
 	limit_files(RLIM_INFINITY);
 	assert_true(sure > 10);
 	check_healed(kv, sure, generation);
@@ -528,7 +535,7 @@ check_on_small_disk(const char *dir)
 	assert_true(fd >= 0);
 	assert_ok(posix_fallocate(fd, 0, 36 << 20));
 	assert_int_equal(write_until_it_fails(kv, &sure), E_DISK_FULL);
-	check_failed(kv, E_DISK_FULL);
+	check_failed(kv, E_DISK_FULL, sure);
 	assert_ok(ftruncate(fd, 0));
 	close(fd);
 	check_healed(kv, sure, generation);
