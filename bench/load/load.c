@@ -138,6 +138,7 @@ client_connect(struct client *c, const struct endpoint *to)
 	r = wire_start_tls(&c->wire, c->load->tls);
 	if (r < 0)
 		return client_fail(c, r, "TLS handshake");
-	c->stats->resumed += SSL_session_reused(c->wire.ssl) == 1;
+	if (c->wire.ssl != NULL)
+		c->stats->resumed += SSL_session_reused(c->wire.ssl) == 1;
 	return 0;
 }

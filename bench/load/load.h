@@ -13,7 +13,8 @@
  *          (1), all with --password (secret); --mailbox INBOX; connection i uses account i mod N.
  * What     --size 4096 (made messages) or --messages DIR (*.eml); --expect N messages in the
  *          mailbox; --text WORD and --hits N for search-body; --any-body takes unknown bodies.
- *          --no-pipelining, --recipients N (1), --resume (TLS tickets), --idle N and --rate N.
+ *          --no-pipelining, --recipients N (1), --openssl (its TLS client instead of tls13.h), --resume (TLS
+ *          tickets, by OpenSSL).
  *
  * Works
  *   lmtp smtp        a transaction a message on a kept connection
@@ -58,7 +59,7 @@ struct load_options {
 	unsigned        connections, threads, accounts, first_account, recipients, rate;
 	uint64_t        count, size, expect, hits; /* 0: not given */
 	double          seconds, warm_up, patience;
-	bool            resume, any_body, no_pipelining, has_expect, has_hits;
+	bool            resume, openssl, any_body, no_pipelining, has_expect, has_hits;
 };
 
 /* What happened; one for each loop and role, so without locks. */
@@ -88,7 +89,7 @@ struct load {
 	struct load_options o;
 	const struct work  *work;
 	struct corpus       corpus;
-	SSL_CTX            *tls;
+	SSL_CTX            *tls;      /* NULL: tls13.h */
 	void               *shared;   /* of the work */
 	struct loop_run    *loops;
 	atomic_uint_fast64_t claimed;

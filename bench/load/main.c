@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "load/load.h"
+#include "load/tls13.h"
 
 enum { FAILURES_IN_A_ROW = 3 };
 
@@ -234,8 +235,14 @@ prepare(struct load *l)
 	if (l->corpus.skipped > 0)
 		fprintf(stderr, "bench-load: %zu messages left out, %zu used\n", l->corpus.skipped,
 		    l->corpus.n_kinds);
-	l->tls = wire_tls_new(l->o.resume);
-	r = l->tls == NULL ? E_NOMEM : l->work->before != NULL ? l->work->before(l) : 0;
+	if (l->o.openssl || l->o.resume)
+		l->tls = wire_tls_new(l->o.resume);
+	r = tls13_setup();
+	if (r < 0 || ((l->o.openssl || l->o.resume) && l->tls == NULL)) {
+		fprintf(stderr, "bench-load: no TLS\n");
+		return E_NOMEM;
+	}
+	r = l->work->before != NULL ? l->work->before(l) : 0;
 	if (r == E_PARAM)
 		fprintf(stderr, "bench-load: %s needs more options\n", l->work->name);
 	return r;

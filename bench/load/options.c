@@ -36,6 +36,7 @@ static const struct option_row ROWS[] = {
 	{ "--tls", K_FLAG, AT(tls) },
 	{ "--starttls", K_FLAG, AT(starttls) },
 	{ "--resume", K_FLAG, AT(resume) },
+	{ "--openssl", K_FLAG, AT(openssl) },
 	{ "--any-body", K_FLAG, AT(any_body) },
 	{ "--no-pipelining", K_FLAG, AT(no_pipelining) },
 	{ "--lmtp", K_WHERE, AT(lmtp) },

@@ -192,7 +192,7 @@ loop_event(const struct epoll_event *ev)
 
 	w->ready |= ev->events & (EPOLLIN | EPOLLOUT);
 	if (ev->events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP))
-		w->ready |= EPOLLIN | EPOLLOUT;
+		w->ready |= EPOLLIN | EPOLLOUT | EPOLLRDHUP;
 	if (w->ready & w->wanted)
 		task_resume(w->task);
 }

@@ -37,7 +37,8 @@ struct task {
 /* A file descriptor in the loop's epoll set, edge-triggered. */
 struct waiter {
 	struct task *task;
-	unsigned     ready;       /* EPOLLIN, EPOLLOUT: not yet found drained or full */
+	unsigned     ready;       /* EPOLLIN, EPOLLOUT: not yet found drained or full; EPOLLRDHUP:
+				   * the other side has closed */
 	unsigned     wanted;      /* what the task waits for; 0 when it runs */
 };
 

@@ -5,13 +5,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "load/wire_tls.h"
 
 enum { OUT_MAX = 64 * 1024 * 1024, OUT_SLICE = 256 * 1024, SOURCES = 100 };
 
@@ -37,12 +37,8 @@ wire_done(struct wire *w)
 void
 wire_close(struct wire *w)
 {
-	if (w->ssl != NULL) {
-		/* Marked as closed in order: OpenSSL throws the ticket away otherwise. */
-		SSL_set_shutdown(w->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-		SSL_free(w->ssl);
-		w->ssl = NULL;
-	}
+	wire_ssl_close(w);
+	wire_light_close(w);
 	if (w->fd >= 0) {
 		close(w->fd);
 		w->fd = -1;
@@ -57,32 +53,47 @@ wire_close(struct wire *w)
 /* Loopback has 28,000 ports for each source address: when they are used up, the next address. */
 static atomic_uint source;
 
-static int
-socket_connect(int fd, const struct endpoint *to)
+static void
+bind_source(int fd, const struct endpoint *to, unsigned at)
 {
 	struct sockaddr_in from = { .sin_family = AF_INET };
-	unsigned           at;
 	int                on = 1;
 
+	if (at == 0 || to->addr.ss_family != AF_INET)
+		return;
+	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + at % SOURCES);
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	(void)bind(fd, (const struct sockaddr *)&from, sizeof(from));
+}
+
+/* A socket on its way to be connected, or a negative error. */
+static int
+socket_connect(const struct endpoint *to)
+{
+	unsigned at;
+	int      fd, failed, on = 1;
+
 	for (unsigned tries = 0; tries < SOURCES; tries++) {
+		fd = socket(to->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			return E_IO;
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		at = atomic_load(&source);
-		if (at > 0 && to->addr.ss_family == AF_INET) {
-			from.sin_addr.s_addr = htonl(0x7f000001 + at % SOURCES);
-			(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-			(void)bind(fd, (const struct sockaddr *)&from, sizeof(from));
-		}
+		bind_source(fd, to, at);
 		if (connect(fd, (const struct sockaddr *)&to->addr, to->addr_n) == 0 ||
 		    errno == EINPROGRESS)
-			return 0;
-		if (errno != EADDRNOTAVAIL)
+			return fd;
+		failed = errno;
+		close(fd);
+		if (failed != EADDRNOTAVAIL)
 			return E_IO;
 		atomic_compare_exchange_strong(&source, &at, at + 1);
 	}
 	return E_IO;
 }
 
-static int64_t
-patience(const struct wire *w)
+int64_t
+wire_patience(const struct wire *w)
 {
 	if (w->until_us > 0)
 		return w->until_us;
@@ -92,27 +103,23 @@ patience(const struct wire *w)
 int
 wire_connect(struct wire *w, struct task *t, const struct endpoint *to)
 {
-	int       r, err = 0, on = 1;
+	int       r, err = 0;
 	socklen_t n = sizeof(err);
 
 	wire_close(w);
-	w->fd = socket(to->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	w->fd = socket_connect(to);
 	if (w->fd < 0)
 		return E_IO;
-	(void)setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	r = socket_connect(w->fd, to);
+	r = waiter_add(&w->waiter, t, w->fd);
 	if (r == 0)
-		r = waiter_add(&w->waiter, t, w->fd);
-	if (r == 0)
-		r = waiter_wait(&w->waiter, EPOLLOUT, patience(w));
+		r = waiter_wait(&w->waiter, EPOLLOUT, wire_patience(w));
 	if (r == 0 && (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &err, &n) < 0 || err != 0))
 		r = E_CLOSED;
 	return r;
 }
 
-/* Bytes received, 0 at the end, or -1 with E_BUSY's meaning: nothing there now. */
-static ssize_t
-socket_recv(struct wire *w, char *to, size_t n)
+ssize_t
+wire_recv(struct wire *w, char *to, size_t n)
 {
 	ssize_t got;
 
@@ -121,135 +128,22 @@ socket_recv(struct wire *w, char *to, size_t n)
 		return -1;
 	}
 	got = recv(w->fd, to, n, 0);
-	/* Fewer than asked for, or none: drained, and epoll tells of what comes after. */
-	if ((got > 0 && (size_t)got < n) || (got < 0 && errno == EAGAIN))
+	/* Fewer than asked for, or none: drained, and epoll tells of what comes after; but of the end
+	 * it may have told already. */
+	if (!(w->waiter.ready & EPOLLRDHUP) &&
+	    ((got > 0 && (size_t)got < n) || (got < 0 && errno == EAGAIN)))
 		w->waiter.ready &= ~(unsigned)EPOLLIN;
 	return got;
 }
 
-static ssize_t
-socket_send(struct wire *w, const char *from, size_t n)
+ssize_t
+wire_send(struct wire *w, const char *from, size_t n)
 {
 	ssize_t sent = send(w->fd, from, n, MSG_NOSIGNAL);
 
 	if (sent < 0 && errno == EAGAIN)
 		w->waiter.ready &= ~(unsigned)EPOLLOUT;
 	return sent;
-}
-
-/* --- TLS over it: a BIO that knows whether the socket is drained --- */
-
-static int
-bio_read(BIO *b, char *to, int n)
-{
-	ssize_t got = socket_recv(BIO_get_data(b), to, (size_t)n);
-
-	BIO_clear_retry_flags(b);
-	if (got < 0 && errno == EAGAIN)
-		BIO_set_retry_read(b);
-	return (int)got;
-}
-
-static int
-bio_write(BIO *b, const char *from, int n)
-{
-	ssize_t sent = socket_send(BIO_get_data(b), from, (size_t)n);
-
-	BIO_clear_retry_flags(b);
-	if (sent < 0 && errno == EAGAIN)
-		BIO_set_retry_write(b);
-	return (int)sent;
-}
-
-static long
-bio_ctrl(BIO *b, int command, long number, void *p)
-{
-	(void)b, (void)number, (void)p;
-	return command == BIO_CTRL_FLUSH || command == BIO_CTRL_PUSH || command == BIO_CTRL_POP;
-}
-
-static BIO_METHOD *bio_method;
-
-/* OpenSSL hands the ticket over; the next connection of the same wire uses it. */
-static int
-keep_session(SSL *ssl, SSL_SESSION *session)
-{
-	struct wire *w = SSL_get_app_data(ssl);
-
-	SSL_SESSION_free(w->session);
-	w->session = session;
-	return 1;
-}
-
-SSL_CTX *
-wire_tls_new(bool keep_sessions)
-{
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-
-	bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wire");
-	if (ctx == NULL || bio_method == NULL)
-		return NULL;
-	BIO_meth_set_read(bio_method, bio_read);
-	BIO_meth_set_write(bio_method, bio_write);
-	BIO_meth_set_ctrl(bio_method, bio_ctrl);
-	SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
-	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-				  SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_read_ahead(ctx, 1);
-	if (keep_sessions) {
-		SSL_CTX_set_session_cache_mode(ctx,
-		    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-		SSL_CTX_sess_set_new_cb(ctx, keep_session);
-	} else {
-		SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	}
-	return ctx;
-}
-
-/* After a call on ssl gave r <= 0: waits for what it wants. 0 to call again. */
-static int
-tls_wait(struct wire *w, int r)
-{
-	int err = SSL_get_error(w->ssl, r);
-
-	ERR_clear_error();
-	if (err == SSL_ERROR_WANT_READ)
-		return waiter_wait(&w->waiter, EPOLLIN, patience(w));
-	if (err == SSL_ERROR_WANT_WRITE)
-		return waiter_wait(&w->waiter, EPOLLOUT, patience(w));
-	return E_CLOSED;
-}
-
-int
-wire_start_tls(struct wire *w, SSL_CTX *ctx)
-{
-	BIO *bio = BIO_new(bio_method);
-	int  r;
-
-	w->ssl = SSL_new(ctx);
-	if (bio == NULL || w->ssl == NULL) {
-		BIO_free(bio);
-		return E_NOMEM;
-	}
-	if (w->feed.p != w->feed.end) {
-		BIO_free(bio);
-		return E_SYNTAX; /* plain text behind the answer to STARTTLS */
-	}
-	BIO_set_data(bio, w);
-	BIO_set_init(bio, 1);
-	SSL_set_bio(w->ssl, bio, bio);
-	SSL_set_app_data(w->ssl, w);
-	if (w->session != NULL)
-		SSL_set_session(w->ssl, w->session);
-	for (;;) {
-		r = SSL_connect(w->ssl);
-		if (r == 1)
-			return 0;
-		r = tls_wait(w, r);
-		if (r < 0)
-			return r;
-	}
 }
 
 /* --- reading and writing --- */
@@ -263,14 +157,16 @@ wire_read(struct wire *w, char *to, size_t n)
 
 	if (w->ssl != NULL) {
 		r = SSL_read(w->ssl, to, (int)n);
-		return r > 0 ? r : tls_wait(w, r);
+		return r > 0 ? r : wire_ssl_wait(w, r);
 	}
-	got = socket_recv(w, to, n);
+	if (w->light != NULL)
+		return wire_light_read(w, to);
+	got = wire_recv(w, to, n);
 	if (got > 0)
 		return (int)got;
 	if (got == 0 || errno != EAGAIN)
 		return E_CLOSED;
-	return waiter_wait(&w->waiter, EPOLLIN, patience(w));
+	return waiter_wait(&w->waiter, EPOLLIN, wire_patience(w));
 }
 
 int
@@ -288,7 +184,7 @@ wire_more(struct feed *f)
 		f->p = w->in;
 		f->end = w->in + have;
 	}
-	if (f->end == w->in + WIRE_IN_BYTES)
+	if (w->in + WIRE_IN_BYTES - f->end < (w->light != NULL ? TLS13_RECORD_MAX : 1))
 		return E_LIMIT;
 	do {
 		r = wire_read(w, (char *)f->end, (size_t)(w->in + WIRE_IN_BYTES - f->end));
@@ -301,6 +197,14 @@ wire_more(struct feed *f)
 	return 0;
 }
 
+int
+wire_start_tls(struct wire *w, SSL_CTX *ctx)
+{
+	if (w->feed.p != w->feed.end)
+		return E_SYNTAX; /* plain text behind the answer to STARTTLS */
+	return ctx != NULL ? wire_ssl_start(w, ctx) : wire_light_start(w);
+}
+
 static int
 wire_write(struct wire *w, const char *from, size_t n)
 {
@@ -309,32 +213,39 @@ wire_write(struct wire *w, const char *from, size_t n)
 
 	if (w->ssl != NULL) {
 		r = SSL_write(w->ssl, from, n > OUT_SLICE ? OUT_SLICE : (int)n);
-		return r > 0 ? r : tls_wait(w, r);
+		return r > 0 ? r : wire_ssl_wait(w, r);
 	}
-	sent = socket_send(w, from, n > OUT_SLICE ? OUT_SLICE : n);
+	sent = wire_send(w, from, n > OUT_SLICE ? OUT_SLICE : n);
 	if (sent > 0)
 		return (int)sent;
 	if (errno != EAGAIN)
 		return E_CLOSED;
-	return waiter_wait(&w->waiter, EPOLLOUT, patience(w));
+	return waiter_wait(&w->waiter, EPOLLOUT, wire_patience(w));
+}
+
+int
+wire_send_all(struct wire *w, struct str bytes)
+{
+	int r;
+
+	if (w->fd < 0)
+		return E_CLOSED;
+	for (; bytes.n > 0; bytes = str_skip(bytes, (size_t)r)) {
+		r = wire_write(w, bytes.p, bytes.n);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int
 wire_flush(struct wire *w)
 {
-	size_t at = 0;
-	int    r;
+	int r = w->out.err;
 
-	if (w->out.err != 0)
-		return w->out.err;
-	if (w->fd < 0)
-		return E_CLOSED;
-	while (at < w->out.n) {
-		r = wire_write(w, w->out.p + at, w->out.n - at);
-		if (r < 0)
-			return r;
-		at += (size_t)r;
-	}
+	if (r == 0)
+		r = w->light != NULL ? wire_light_send(w, buf_view(&w->out))
+				     : wire_send_all(w, buf_view(&w->out));
 	buf_reset(&w->out);
-	return 0;
+	return r;
 }

@@ -29,7 +29,8 @@ struct wire {
 	struct feed   feed;   /* first: the feed's `more` finds the wire by it */
 	struct waiter waiter;
 	int           fd;     /* -1 when closed */
-	SSL          *ssl;    /* NULL when plain */
+	SSL          *ssl;    /* TLS by OpenSSL, or NULL */
+	struct light *light;  /* TLS by tls13.h, or NULL */
 	char         *in;
 	struct buf    out;
 	uint64_t     *bytes;  /* adds up what was read; may be NULL */
@@ -38,13 +39,14 @@ struct wire {
 	SSL_SESSION  *session; /* the last ticket, for resumption */
 };
 
-/* A context for clients: TLS 1.3, no verification. NULL without memory. */
+/* A context of OpenSSL for clients: TLS 1.3, no verification. NULL without memory. */
 SSL_CTX *wire_tls_new(bool keep_sessions);
 
 int  wire_init(struct wire *);
 void wire_done(struct wire *);
 int  wire_connect(struct wire *, struct task *, const struct endpoint *);
-/* Handshake on a connected wire; with `session` set it asks to resume. */
+/* Handshake on a connected wire, by tls13.h when the context is NULL. OpenSSL asks to resume when
+ * `session` is set. */
 int  wire_start_tls(struct wire *, SSL_CTX *);
 void wire_close(struct wire *);
 int  wire_flush(struct wire *);

@@ -87,6 +87,7 @@ def test_every_work():
         run("smtp-to-mailbox", "smtp", "--imap", p["imap"], "--count", 20, "--connections", 3, ok=20)
         run("login", "imap", "--count", 6, "--connections", 3, ok=6)
         run("login", "imaps", "--count", 3, ok=3)
+        run("login", "imaps", "--count", 3, "--openssl", ok=3)
         run("login", "imap", "--starttls", "--count", 2, ok=2)
         assert run("login", "imaps", "--resume", "--count", 3, ok=3)["tls_resumed"] == 2
         run("phone", "imap", "--count", 6, "--connections", 2, "--any-body", ok=6)
@@ -115,6 +116,7 @@ def test_every_fetch():
         for work in ("fetch-flags", "fetch-header-fields", "fetch-envelope", "fetch-bodies"):
             good(where, work, "--port", p["imap"], *box, "--count", 2, "--connections", 2, ok=400)
             good(where, work, "--port", p["imaps"], "--tls", *box, "--count", 2, ok=400)
+        good(where, "fetch-bodies", "--port", p["imaps"], "--tls", "--openssl", *box, "--count", 2, ok=400)
         good(where, "search-body", "--port", p["imap"], *box, "--count", 2, ok=2)
         good(where, "phone", "--port", p["imap"], *box, "--count", 2, ok=2)
         good(where, "pop3", "--port", p["pop3"], *box, "--count", 1, ok=200)
