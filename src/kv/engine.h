@@ -41,6 +41,8 @@ struct kv_ops {
 	int (*blob_header)(struct kv *, const struct kv_blob_id *, struct buf *to);
 	int (*blob_body)(
 	    struct kv *, const struct kv_blob_id *, uint64_t off, size_t n, struct buf *to);
+	int (*blob_read)(struct kv *, const struct kv_blob_id *, const struct kv_slice *,
+	    struct buf *to);
 	int (*blob_refs)(struct kv *, const struct kv_blob_id *, uint64_t *ret);
 	int (*blob_release)(struct kv *, const struct kv_blob_id *);
 	int (*blob_collect)(struct kv *, int64_t before_ms, size_t max, size_t *ret_removed);

@@ -143,6 +143,53 @@ flat_blob_body(
 	return r;
 }
 
+/* From the header on, with what of the body lies beside it. */
+static int
+read_head(struct flat *f, const struct kv_blob_id *id, const struct kv_slice *s, struct buf *to)
+{
+	struct flat_value value;
+	struct kv_head    head;
+	struct str        tail;
+	int               r;
+
+	GATE_SCOPE(&f->gate);
+	r = part_get(f, id, KV_PART_HEAD, &value);
+	if (r < 0)
+		return r;
+	r = kv_head_parse(value.bytes, &head);
+	if (r == 0 && head.header.n != s->header_n)
+		r = E_CORRUPT;
+	if (r == 0) {
+		tail = str_skip(head.header, (size_t)s->off);
+		buf_room(to, s->n);
+		buf_str(to, str_head(tail, s->n));
+		if (s->n > tail.n && head.whole)
+			buf_str(to, str_head(head.body, s->n - tail.n));
+		if (s->n > tail.n && head.whole && s->n - tail.n > head.body.n)
+			r = E_CORRUPT;
+	}
+	f->engine->unpin(&value);
+	return r < 0 ? r : to->err;
+}
+
+int
+flat_blob_read(
+    struct kv *kv, const struct kv_blob_id *id, const struct kv_slice *s, struct buf *to)
+{
+	size_t had = to->n, got;
+	int    r;
+
+	if (s->off >= s->header_n)
+		return flat_blob_body(kv, id, s->off - s->header_n, s->n, to);
+	r = read_head(flat_of(kv), id, s, to);
+	got = to->n - had;
+	if (r == 0 && got < s->n)
+		r = flat_blob_body(kv, id, 0, s->n - got, to);
+	if (r < 0)
+		to->n = had;
+	return r == E_NOT_FOUND && got != 0 ? E_CORRUPT : r;
+}
+
 /* --- references --- */
 
 static int

@@ -325,6 +325,12 @@ kv_blob_body(struct kv *kv, const struct kv_blob_id *id, uint64_t off, size_t n,
 }
 
 int
+kv_blob_read(struct kv *kv, const struct kv_blob_id *id, const struct kv_slice *s, struct buf *to)
+{
+	return kv->ops->blob_read(kv, id, s, to);
+}
+
+int
 kv_blob_refs(struct kv *kv, const struct kv_blob_id *id, uint64_t *ret)
 {
 	return kv->ops->blob_refs(kv, id, ret);

@@ -201,6 +201,16 @@ fault_blob_body(
 }
 
 static int
+fault_blob_read(
+    struct kv *kv, const struct kv_blob_id *id, const struct kv_slice *s, struct buf *to)
+{
+	struct fault *f = fault_of(kv);
+	int           r = refused(f);
+
+	return r < 0 ? r : kv_blob_read(f->inner, id, s, to);
+}
+
+static int
 fault_blob_refs(struct kv *kv, const struct kv_blob_id *id, uint64_t *ret)
 {
 	struct fault *f = fault_of(kv);
@@ -276,6 +286,7 @@ static const struct kv_ops FAULT_OPS = {
 	.blob_put = fault_blob_put,
 	.blob_header = fault_blob_header,
 	.blob_body = fault_blob_body,
+	.blob_read = fault_blob_read,
 	.blob_refs = fault_blob_refs,
 	.blob_release = fault_blob_release,
 	.blob_collect = fault_blob_collect,

@@ -199,6 +199,16 @@ trace_blob_body(
 }
 
 static int
+trace_blob_read(
+    struct kv *kv, const struct kv_blob_id *id, const struct kv_slice *s, struct buf *to)
+{
+	LINE("blob_read");
+	show_blob(&line, id);
+	buf_printf(&line, " header=%zu off=%" PRIu64 " bytes=%zu", s->header_n, s->off, s->n);
+	return finish(t, &line, kv_blob_read(t->inner, id, s, to));
+}
+
+static int
 trace_blob_refs(struct kv *kv, const struct kv_blob_id *id, uint64_t *ret)
 {
 	LINE("blob_refs");
@@ -274,6 +284,7 @@ static const struct kv_ops TRACE_OPS = {
 	.blob_put = trace_blob_put,
 	.blob_header = trace_blob_header,
 	.blob_body = trace_blob_body,
+	.blob_read = trace_blob_read,
 	.blob_refs = trace_blob_refs,
 	.blob_release = trace_blob_release,
 	.blob_collect = trace_blob_collect,

@@ -290,39 +290,17 @@ message_iter_next(struct message_iter *it, struct message *ret, struct message_f
 
 /* --- its bytes --- */
 
-/* The part of the blob's header that [off, off+n) wants. */
-static int
-read_header(struct kv *kv, const struct message *m, uint64_t off, size_t n, struct buf *to)
-{
-	OWN_BUF struct buf header = BUF_INIT(KV_VALUE_MAX);
-	int                r = kv_blob_header(kv, &m->blob, &header);
-
-	if (r < 0)
-		return r;
-	if (header.n != m->blob_header_n)
-		return E_CORRUPT;
-	buf_str(to, str_head(str_skip(buf_view(&header), (size_t)off), n));
-	return to->err;
-}
-
 int
 message_read(struct account *a, const struct message *m, uint64_t off, size_t n, struct buf *to)
 {
-	uint64_t split = m->blob_header_n;
-	size_t   of_header = 0;
-	int      r = account_alive(a);
+	struct kv_slice slice = { .header_n = m->blob_header_n, .off = off, .n = n };
+	int             r = account_alive(a);
 
 	if (r < 0)
 		return r;
 	if (off >= m->size)
 		return 0;
 	if (n > m->size - off)
-		n = (size_t)(m->size - off);
-	if (off < split) {
-		of_header = n < split - off ? n : (size_t)(split - off);
-		r = read_header(a->store->kv, m, off, of_header, to);
-	}
-	if (r < 0 || n == of_header)
-		return r;
-	return kv_blob_body(a->store->kv, &m->blob, off + of_header - split, n - of_header, to);
+		slice.n = (size_t)(m->size - off);
+	return kv_blob_read(a->store->kv, &m->blob, &slice, to);
 }

@@ -289,7 +289,7 @@ read_size(const struct fetch *f)
 	uint64_t stop;
 
 	if (f->now.literal_off < f->now.m.header_n)
-		stop = f->now.m.header_n - f->now.literal_off;
+		stop = f->now.m.header_n - f->now.literal_off + KV_BLOB_PIECE;
 	else
 		stop = KV_BLOB_PIECE - (f->now.literal_off - f->now.m.header_n) % KV_BLOB_PIECE;
 	return (size_t)(n < stop ? n : stop);

@@ -25,6 +25,28 @@ assert_body(struct kv *kv, const struct kv_blob_id *id, uint64_t off, size_t n)
 	free(want);
 }
 
+/* The header of small_blob and the body as one, from off on. */
+static void
+assert_slice(struct kv *kv, const struct kv_blob_id *id, uint64_t off, size_t n)
+{
+	const struct str   header = STR("Subject: x\r\n\r\n");
+	struct kv_slice    slice = { header.n, off, n };
+	OWN_BUF struct buf got = BUF_INIT(n + 2);
+	char              *want = malloc(header.n + off + n);
+
+	memcpy(want, header.p, header.n);
+	fill(want + header.n, off + n, 0);
+	buf_str(&got, STR("->"));
+	assert_ok(kv_blob_read(kv, id, &slice, &got));
+	assert_int_equal(got.n, n + 2);
+	assert_memory_equal(got.p + 2, want + off, n);
+	slice.header_n++;
+	if (off < header.n)
+		assert_int_equal(kv_blob_read(kv, id, &slice, &got), E_CORRUPT);
+	assert_int_equal(got.n, n + 2);
+	free(want);
+}
+
 static uint64_t
 refs(struct kv *kv, const struct kv_blob_id *id)
 {
@@ -57,7 +79,7 @@ suite_blob_small(void **state)
 
 	kv_blob_id_new(&other);
 	for (size_t i = 0; i < ARRAY_LEN(SIZES); i++) {
-		OWN_BUF struct buf header = BUF_INIT(100);
+		OWN_BUF struct buf header = BUF_INIT(100), all = BUF_INIT(1 << 20);
 		size_t             n = SIZES[i];
 
 		kv_blob_id_new(&id);
@@ -69,7 +91,16 @@ suite_blob_small(void **state)
 		assert_body(kv, &id, n, 0);
 		if (n > 0)
 			assert_body(kv, &id, n - 1, 1);
+		for (size_t at = 0; at < 16; at++)
+			assert_slice(kv, &id, at, 14 + n > at ? 14 + n - at : 0);
+		assert_slice(kv, &id, 0, 14);
+		assert_slice(kv, &id, 3, 4);
 		buf_reset(&header);
+		assert_int_equal(kv_blob_read(kv, &other, &(struct kv_slice){ 14, 0, 9 }, &header),
+		    E_NOT_FOUND);
+		assert_int_equal(
+		    kv_blob_read(kv, &id, &(struct kv_slice){ 14, 0, 15 + n }, &all), E_CORRUPT);
+		assert_int_equal(all.n, 0);
 		assert_int_equal(kv_blob_body(kv, &id, n, 1, &header),
 		    n == KV_BLOB_PIECE ? E_NOT_FOUND : E_CORRUPT);
 		assert_int_equal(header.n, 0);
