@@ -3,10 +3,16 @@
 
 #include "base/error.h"
 
-static bool
+/* What a byte may end; a table, for this is where the time of reading lists goes. */
+enum { WORD = 1, RUN = 2 }; /* a word; plain text inside quotes */
+
+static const unsigned char ENDS[256] = { [' '] = WORD, ['('] = WORD, [')'] = WORD,
+	['\r'] = WORD | RUN, ['\n'] = WORD | RUN, ['"'] = WORD | RUN, ['\\'] = RUN };
+
+static inline bool
 ends_word(char c)
 {
-	return c == ' ' || c == '(' || c == ')' || c == '\r' || c == '\n' || c == '"';
+	return ENDS[(unsigned char)c] & WORD;
 }
 
 int
@@ -69,10 +75,10 @@ take_literal(struct feed *f, struct sink *sink, struct lex_value *ret)
 }
 
 /* What needs a look inside quotes. */
-static bool
+static inline bool
 ends_run(char c)
 {
-	return c == '"' || c == '\\' || c == '\r' || c == '\n';
+	return ENDS[(unsigned char)c] & RUN;
 }
 
 static int
@@ -146,33 +152,80 @@ take_text(struct feed *f, struct sink *sink, struct lex_value *ret)
 	return take_atom(f, sink, ret);
 }
 
+/* A text inside a list that lies whole in the feed: past its end, or NULL. The same texts are
+ * taken as by take_text; nobody wants their bytes. */
+static const char *
+skip_text(const char *p, const char *end)
+{
+	if (*p == '"') {
+		for (p++; p < end && !ends_run(*p); p++)
+			;
+		return p < end && *p == '"' ? p + 1 : NULL;
+	}
+	if (*p == '{' || *p == '~')
+		return NULL;
+	while (p < end && !ends_word(*p) && *p != '[')
+		p++;
+	return p < end && *p != '[' && *p != '"' ? p : NULL;
+}
+
+/* As far as all is there: parentheses, blanks and plain texts. Stops before anything else. */
+static int
+skip_in_list(struct feed *f, unsigned *depth, uint64_t *members)
+{
+	const char *p = f->p, *next;
+
+	for (; p < f->end; p = next) {
+		next = p + 1;
+		if (*p == ' ')
+			continue;
+		if (*p == ')') {
+			if (--*depth == 0)
+				break;
+			continue;
+		}
+		*members += *depth == 1;
+		if (*p == '(') {
+			if (++*depth > LEX_DEPTH_MAX)
+				return E_LIMIT;
+			continue;
+		}
+		next = skip_text(p, f->end);
+		if (next == NULL || next == p) {
+			*members -= *depth == 1;
+			break;
+		}
+	}
+	f->p = p;
+	return 0;
+}
+
 /* A list with all that is in it; counts the members of the outermost. */
 static int
 take_list(struct feed *f, struct lex_value *ret)
 {
 	struct lex_value inner;
 	uint64_t         members = 0;
-	unsigned         depth = 0;
-	int              c, r;
+	unsigned         depth = 1;
+	int              r;
 
-	do {
-		c = feed_peek(f);
-		if (c < 0)
-			return c;
-		if (c == '(' || (c != ')' && c != ' '))
-			members += depth == 1;
-		if (c == '(' && ++depth > LEX_DEPTH_MAX)
-			return E_LIMIT;
-		if (c == ')')
-			depth--;
-		if (c == '(' || c == ')' || c == ' ') {
-			f->p++;
-			continue;
-		}
+	f->p++;
+	for (;;) {
+		r = skip_in_list(f, &depth, &members);
+		if (r == 0)
+			r = feed_peek(f);
+		if (r < 0)
+			return r;
+		if (depth == 0)
+			break;
+		if (*f->p == ' ' || *f->p == '(' || *f->p == ')')
+			continue; /* more has come */
+		members += depth == 1;
 		r = take_text(f, NULL, &inner);
 		if (r < 0)
 			return r;
-	} while (depth > 0);
+	}
+	f->p++; /* the parenthesis at which depth became 0 */
 	*ret = (struct lex_value){ LEX_LIST, members };
 	return 0;
 }

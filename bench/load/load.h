@@ -13,8 +13,8 @@
  *          (1), all with --password (secret); --mailbox INBOX; connection i uses account i mod N.
  * What     --size 4096 (made messages) or --messages DIR (*.eml); --expect N messages in the
  *          mailbox; --text WORD and --hits N for search-body; --any-body takes unknown bodies.
- *          --no-pipelining, --recipients N (1), --openssl (its TLS client instead of tls13.h), --resume (TLS
- *          tickets, by OpenSSL).
+ *          --no-pipelining, --recipients N (1), --rate N, --openssl (its TLS client instead of
+ *          tls13.h), --resume (TLS tickets, by OpenSSL).
  *
  * Works
  *   lmtp smtp        a transaction a message on a kept connection

@@ -104,9 +104,13 @@ put_be16(struct buf *b, size_t v)
 
 /* supported_versions, supported_groups, signature_algorithms, psk_key_exchange_modes (for which
  * servers make tickets, as for other clients); then comes key_share. */
-static const unsigned char EXTENSIONS[] = { 0, 43, 0, 3, 2, 3, 4, 0, 10, 0, 4, 0, 2, 0, 29, 0, 13, 0,
-	14, 0, 12, 4, 3, 8, 4, 8, 5, 8, 6, 4, 1, 8, 7, 0, 45, 0, 2, 1, 1, 0, 51, 0, 38, 0, 36, 0, 29,
-	0, 32 };
+static const unsigned char EXTENSIONS[] = {
+	0, 43, 0, 3, 2, 3, 4,
+	0, 10, 0, 4, 0, 2, 0, 29,
+	0, 13, 0, 14, 0, 12, 4, 3, 8, 4, 8, 5, 8, 6, 4, 1, 8, 7,
+	0, 45, 0, 2, 1, 1,
+	0, 51, 0, 38, 0, 36, 0, 29, 0, 32,
+};
 
 int
 tls13_start(struct tls13 *t, struct buf *out)

@@ -133,14 +133,14 @@ tls13_seal(struct tls13_half *h, struct str head, struct str text, char *to)
 int
 tls13_unseal(struct tls13_half *h, struct str head, struct str text, char *to)
 {
-	struct str     inner = str_head(text, text.n - TAG);
-	unsigned char *at = (unsigned char *)to;
-	int            n;
+	const unsigned char *from = (const unsigned char *)text.p;
+	unsigned char       *at = (unsigned char *)to;
+	size_t               inner = text.n - TAG;
+	int                  n;
 
-	if (!next_record(h, head) ||
-	    EVP_CipherUpdate(h->ctx, at, &n, (const unsigned char *)inner.p, (int)inner.n) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(h->ctx, EVP_CTRL_GCM_SET_TAG, TAG, (char *)inner.p + inner.n) != 1 ||
-	    EVP_CipherFinal_ex(h->ctx, at + inner.n, &n) != 1)
+	if (!next_record(h, head) || EVP_CipherUpdate(h->ctx, at, &n, from, (int)inner) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(h->ctx, EVP_CTRL_GCM_SET_TAG, TAG, (void *)(from + inner)) != 1 ||
+	    EVP_CipherFinal_ex(h->ctx, at + inner, &n) != 1)
 		return E_CORRUPT;
 	return 0;
 }

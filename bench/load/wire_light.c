@@ -35,8 +35,10 @@ static int
 send_sealed(struct wire *w)
 {
 	struct light *l = w->light;
-	int           r = l->sealed.err != 0 ? l->sealed.err : wire_send_all(w, buf_view(&l->sealed));
+	int           r = l->sealed.err;
 
+	if (r == 0)
+		r = wire_send_all(w, buf_view(&l->sealed));
 	buf_reset(&l->sealed);
 	return r;
 }
