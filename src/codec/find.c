@@ -33,8 +33,8 @@ look_steadily(const struct find *f, struct str text, size_t at)
 enum { IN_VAIN_MAX = 64 << 10 };
 
 /*
- * One step looks at so many places at once: at those of both bytes from place `at` on. The last step
- * is moved back so that it ends with the text: some places are looked at twice.
+ * One step looks at so many places at once: at those of both bytes from place `at` on. The last
+ * step is moved back so that it ends with the text: some places are looked at twice.
  */
 #define LOOK(step, type, load, set, equal, both, mask)                                           \
 	size_t     places = text.n - f->needle.n + 1, in_vain = 0;                               \

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "store/edit.h"
 #include "store/pick.h"
+#include "store/text_rows.h"
 #include "store/thread.h"
 
 enum { COPY_BYTES = 16 << 20 }; /* of one commit; a larger copy takes several */
@@ -181,6 +182,9 @@ undo_one(struct edit *e, struct edit_box *slot, const struct message *m)
 		return r;
 	if (rec.has_msgid)
 		thread_leave(e, &rec.msgid, m->email);
+	r = text_remove_one(e->a, m->email);
+	if (r < 0)
+		return r;
 	kv_unref(&e->batch, &m->blob, e->a->id, m->email);
 	edit_del(e, &place);
 	edit_use_less(e, m);

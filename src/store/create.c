@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "store/edit.h"
+#include "store/text_rows.h"
 
 enum { REMOVE_MESSAGES = 1000 };
 
@@ -179,8 +180,12 @@ remove_part(struct store *store, struct removal *rem, bool *ret_done)
 	if (r < 0)
 		return r;
 	done = rem->n == 0;
-	if (done)
+	if (done) {
+		r = text_remove_all(store, rem->part.id);
+		if (r < 0)
+			return r;
 		remove_rest(rem, &value);
+	}
 	if (value.err < 0)
 		return value.err;
 	r = kv_commit(store->kv, rem->part, version, version + 1, &rem->batch, &ticket);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "store/pick.h"
+#include "store/text_rows.h"
 #include "store/thread.h"
 
 /* --- out of a mailbox --- */
@@ -306,35 +307,67 @@ purge_one(struct edit *e, struct str key, const struct expunged_record *rec,
 	return 0;
 }
 
-/* Fills the commit and the list of blobs that may be without a reference after it. */
+/* A part of what is to be purged: the first so many that were expunged before the time. */
+struct purge {
+	int64_t           before_ms;
+	email_id          emails[EDIT_MESSAGES];
+	struct kv_blob_id blobs[EDIT_MESSAGES]; /* may be without a reference after the commit */
+	size_t            n;                    /* emails whose texts are gone */
+	size_t            purged;               /* of them, and blobs */
+};
+
 static int
-purge_fill(struct edit *e, int64_t before_ms, struct kv_blob_id *blobs, size_t *ret_n)
+list_expired(struct account *a, struct purge *p)
+{
+	OWN(kv_iter) it = NULL;
+	struct str   k, v;
+	int64_t      when_ms;
+	int          r = account_alive(a);
+
+	if (r == 0)
+		r = open_expunged(a, &it);
+	while (r >= 0 && p->n < EDIT_MESSAGES && (r = kv_iter_next(it, &k, &v)) > 0) {
+		r = key_read_expunged(k, &when_ms, &p->emails[p->n]);
+		if (r < 0 || when_ms >= p->before_ms)
+			break;
+		p->n++;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Restored ones are passed over; one that was not listed is left for the next time. */
+static bool
+is_listed(const struct purge *p, email_id email, size_t *at)
+{
+	while (*at < p->n && p->emails[*at] != email)
+		++*at;
+	return *at < p->n;
+}
+
+static int
+purge_fill(struct edit *e, struct purge *p)
 {
 	OWN(kv_iter)           it = NULL;
 	struct expunged_record rec;
 	struct expunged        x;
 	struct str             k, v;
-	size_t                 n = 0;
+	size_t                 at = 0;
 	int                    r = open_expunged(e->a, &it);
 
-	while (r >= 0 && n < EDIT_MESSAGES && (r = kv_iter_next(it, &k, &v)) > 0) {
+	while (r >= 0 && p->purged < p->n && (r = kv_iter_next(it, &k, &v)) > 0) {
 		r = read_row(k, v, &x, &rec);
-		if (r < 0 || x.when_ms >= before_ms)
+		if (r < 0 || !is_listed(p, x.message.email, &at))
 			break;
 		r = purge_one(e, k, &rec, &x.message);
-		blobs[n++] = x.message.blob;
+		p->blobs[p->purged++] = x.message.blob;
 	}
-	if (r < 0)
-		return r;
-	*ret_n = n;
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 static int
-purge(struct account *a, int64_t before_ms, struct kv_blob_id *blobs, size_t *ret_n)
+purge(struct account *a, struct purge *p)
 {
 	OWN_EDIT struct edit e = { 0 };
-	size_t               n;
 	int                  r;
 
 	ACCOUNT_SCOPE(a);
@@ -342,29 +375,29 @@ purge(struct account *a, int64_t before_ms, struct kv_blob_id *blobs, size_t *re
 	if (r < 0)
 		return r;
 	edit_begin(&e, a, &ACTOR_NOBODY);
-	r = purge_fill(&e, before_ms, blobs, &n);
-	if (r == 0 && n != 0)
-		r = edit_commit(&e, EDIT_LAZY);
-	if (r < 0)
-		return r;
-	*ret_n = n;
-	return 0;
+	r = purge_fill(&e, p);
+	return r < 0 || p->purged == 0 ? r : edit_commit(&e, EDIT_LAZY);
 }
 
 int
 purge_part(struct account *a, int64_t before_ms, bool *ret_done)
 {
-	OWN_MEM struct kv_blob_id *blobs = mem_alloc(EDIT_MESSAGES * sizeof(*blobs));
-	size_t                     n;
-	int                        r;
+	OWN_MEM struct purge *p = MEM_NEW(struct purge);
+	int                   r;
 
-	if (blobs == NULL)
+	if (p == NULL)
 		return E_NOMEM;
-	r = purge(a, before_ms, blobs, &n);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = kv_blob_release(a->store->kv, &blobs[i]);
+	p->before_ms = before_ms;
+	/* The texts first: cut short in between, what is left of a message can still be found. */
+	r = list_expired(a, p);
+	if (r == 0)
+		r = text_remove(a, p->emails, p->n);
+	if (r == 0)
+		r = purge(a, p);
+	for (size_t i = 0; r == 0 && i < p->purged; i++)
+		r = kv_blob_release(a->store->kv, &p->blobs[i]);
 	if (r < 0)
 		return r;
-	*ret_done = n < EDIT_MESSAGES;
+	*ret_done = p->n < EDIT_MESSAGES;
 	return 0;
 }

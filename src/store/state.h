@@ -69,6 +69,10 @@ struct account {
 
 	struct lock watch_lock;
 	struct list watchers;
+
+	/* Under the watch lock, too. */
+	struct account_turn *turn; /* whose it is, or NULL */
+	struct list          turns; /* who waits */
 };
 
 struct kv_part account_part(const struct account *);

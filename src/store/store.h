@@ -103,6 +103,20 @@ struct watch {
 void account_watch(struct account *, struct watch *);
 void account_unwatch(struct account *, struct watch *); /* no call is under way after it returns */
 
+/* --- taking turns --- */
+
+/* Heavy work on one account is done by one at a time, in turns, so that the sessions of one account
+ * do not take all job threads. Zero at first, but for go; the caller's, until it has left. */
+struct account_turn {
+	void      (*go)(struct account_turn *); /* your turn: called under a lock, it may only poke */
+	struct list link;  /* the rest is the account's */
+	bool        waits;
+};
+/* True: it is your turn, until account_turn_leave. False: go will be called when it is. */
+bool account_turn_take(struct account *, struct account_turn *);
+/* Also for who only waits, or does not. */
+void account_turn_leave(struct account *, struct account_turn *);
+
 /* --- the change log --- */
 
 enum change_kind {

@@ -124,6 +124,7 @@ account_new(struct store *store, account_id id)
 	lock_init(&a->lock, LOCK_ACCOUNT);
 	lock_init(&a->watch_lock, LOCK_STORE_WATCH);
 	list_init(&a->watchers);
+	list_init(&a->turns);
 	list_init(&a->idle);
 	map_init(&a->by_name);
 	map_init(&a->subscriptions);

@@ -2,13 +2,21 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "store/expunge.h"
+#include "store/text_rows.h"
 
 enum {
 	TEND_ACCOUNTS = 1000,                /* looked at in one call */
 	TEND_PARTS = 20,                     /* parts of work in one call */
 	TEND_LOG_ENTRIES = 10000,            /* of the change log, in one part */
 	TEND_BLOBS = 1000,                   /* unreferenced blobs in one call */
+	TEND_TEXT_MS = 100,                  /* making of texts in one call: 2 % of a core */
 	BLOB_AGE_MS = 24 * 3600 * 1000       /* of a blob that nobody will refer to any more */
+};
+
+/* What is left of one call. */
+struct budget {
+	unsigned parts;
+	int64_t  text_ms;
 };
 
 /* What an account has to be done with. */
@@ -17,6 +25,7 @@ struct chores {
 	bool dying;
 	bool purge;
 	bool trim;
+	bool text;
 };
 
 static int
@@ -104,6 +113,8 @@ look(struct store *store, account_id id, int64_t before_ms, struct chores *ret)
 		r = look_at_expunged(store, part, before_ms, &chores.purge);
 		if (r == 0)
 			r = look_at_log(store, part, before_ms, &chores.trim);
+		if (r == 0)
+			r = text_is_behind(store, id, rec.next_email, &chores.text);
 	}
 	*ret = chores;
 	return r;
@@ -177,22 +188,41 @@ do_chore(struct account *a, const struct chores *chores, int64_t before_ms, bool
 	return trim_part(a, before_ms, ret_done);
 }
 
-/* Works on one account until it has nothing to do or `parts` are used up. */
 static int
-tend_account(struct store *store, account_id id, int64_t before_ms, unsigned *parts)
+make_texts(struct store *store, account_id id, struct budget *budget)
 {
-	while (*parts > 0) {
+	OWN(account) a = NULL;
+	int64_t      start = clock_mono_ms();
+	bool         done;
+	int          r;
+
+	if (budget->text_ms <= 0)
+		return 0;
+	r = account_open(store, id, &a);
+	if (r == 0)
+		r = text_part_make(a, budget->text_ms, &done);
+	budget->text_ms -= clock_mono_ms() - start;
+	return r;
+}
+
+/* Works on one account until it has nothing to do or the parts are used up; its texts come last. */
+static int
+tend_account(struct store *store, account_id id, int64_t before_ms, struct budget *budget)
+{
+	while (budget->parts > 0) {
 		OWN(account)  a = NULL;
 		struct chores chores = { 0 };
 		bool          done = false;
 		int           r = look(store, id, before_ms, &chores);
 
-		if (r < 0 || !(chores.removing || chores.dying || chores.purge || chores.trim))
+		if (r < 0)
 			return r;
+		if (!(chores.removing || chores.dying || chores.purge || chores.trim))
+			return chores.text ? make_texts(store, id, budget) : 0;
 		if (!chores.removing)
 			r = account_open(store, id, &a);
-		while (r == 0 && !done && *parts > 0) {
-			--*parts;
+		while (r == 0 && !done && budget->parts > 0) {
+			budget->parts--;
 			r = chores.removing ? account_remove_part(store, id, &done)
 			                    : do_chore(a, &chores, before_ms, &done);
 		}
@@ -206,10 +236,10 @@ tend_account(struct store *store, account_id id, int64_t before_ms, unsigned *pa
 static int
 tend_accounts(struct store *store)
 {
-	int64_t  before_ms = clock_real_ms() - store->options.retention_ms;
-	unsigned parts = TEND_PARTS;
+	int64_t       before_ms = clock_real_ms() - store->options.retention_ms;
+	struct budget budget = { .parts = TEND_PARTS, .text_ms = TEND_TEXT_MS };
 
-	for (unsigned n = 0; n < TEND_ACCOUNTS && parts > 0; n++) {
+	for (unsigned n = 0; n < TEND_ACCOUNTS && budget.parts > 0; n++) {
 		account_id id;
 		int        r = kv_part_next(store->kv, KV_ACCOUNT, store->tend_at, &id);
 
@@ -218,11 +248,11 @@ tend_accounts(struct store *store)
 			return 0;
 		}
 		if (r == 0)
-			r = tend_account(store, id, before_ms, &parts);
+			r = tend_account(store, id, before_ms, &budget);
 		/* One bad account does not hold up the others. */
 		if (r < 0 && r != E_CONFLICT && r != E_NOT_FOUND && r != E_CORRUPT)
 			return r;
-		if (parts > 0)
+		if (budget.parts > 0)
 			store->tend_at = id + 1;
 	}
 	return 0;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "store/name.h"
 #include "store/state.h"
+#include "store/text_rows.h"
 
 /* A mailbox as its messages make it. */
 struct tally {
@@ -492,6 +493,20 @@ check_log(struct audit *au, struct str key, struct str value)
 	return 0;
 }
 
+static void
+text_fault(void *arg, const char *text)
+{
+	fault(arg, "%s", text);
+}
+
+static int
+check_texts(struct audit *au)
+{
+	const struct text_check check = { text_fault, au };
+
+	return text_verify(au->a, &check);
+}
+
 static bool
 same_ranges(const struct ranges *x, const struct ranges *y)
 {
@@ -550,6 +565,8 @@ check_all(struct audit *au)
 		r = each_row(au, KINDS[i].kind, KINDS[i].check);
 	if (r == 0)
 		r = check_names(au);
+	if (r == 0)
+		r = check_texts(au);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < au->n_boxes; i++)

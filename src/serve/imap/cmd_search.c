@@ -1,21 +1,42 @@
 /* SEARCH. RFC 3501 s6.4.4, s7.2.5; RFC 4731 (ESEARCH); RFC 7162 s3.1.5, s3.1.6 */
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "serve/imap/search.h"
 #include "serve/imap/verbs.h"
 
-/* So long the worker goes on by itself where no message must be read; so long is a turn on a job
- * thread, so that searches do not keep logins waiting. */
+/* So long the worker goes on by itself where no message must be read; so long is a turn on the job
+ * threads, so that searches do not keep logins waiting. */
 enum { INLINE_MS = 10, JOB_MS = 20 };
+/* A line to the client after each such time: who has gone is found out by that, and waits for the
+ * line are not mistaken for a dead server. */
+enum { PROGRESS_MS = 2000 };
+
+struct slot {
+	struct run *run;
+	unsigned    number;
+	int         r;  /* of the last slice */
+};
 
 struct run {
-	struct conn   *conn;
-	struct search *search;
-	int            r;       /* of the last slice */
-	bool           begun;   /* the answer */
-	struct ranges  numbers; /* what was found as message numbers */
-	size_t         at;      /* answered up to this range */
-	uint32_t       next;    /* SEARCH: and up to this number in it */
+	struct conn        *conn;
+	struct account     *account;
+	struct search      *search;
+	struct account_turn turn;   /* one search of an account at a time is on the job threads */
+	struct slot         slots[SEARCH_WORKERS_MAX];
+	unsigned            n_slots;
+	atomic_uint         busy;   /* slices on their way, and who starts them */
+	bool                sliced; /* they are to be looked at */
+	int64_t             tell_at;
+	bool                done;   /* all workers are */
+	bool                ended;  /* what they found is joined */
+	bool                begun;  /* the answer */
+	struct ranges       numbers; /* what was found as message numbers */
+	size_t              at;     /* answered up to this range */
+	uint32_t            next;   /* SEARCH: and up to this number in it */
 };
 
 static void
@@ -23,13 +44,39 @@ run_drop(void *job)
 {
 	struct run *run = job;
 
+	account_turn_leave(run->account, &run->turn);
 	if (run->search != NULL)
 		search_drop(run->search);
 	ranges_done(&run->numbers);
 }
 
+static void
+my_turn(struct account_turn *turn)
+{
+	conn_wake(CONTAINER_OF(turn, struct run, turn)->conn);
+}
+
+/* As many as there are processors; what is found in memory alone is for one. */
+static unsigned
+slots_for(const struct search *search)
+{
+	long     processors = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned n = search_workers(search);
+
+	return processors > 0 && n > (unsigned long)processors ? (unsigned)processors : n;
+}
+
+/* Its slots as they are before the first slice. */
+static void
+make_slots(struct run *run)
+{
+	run->n_slots = slots_for(run->search);
+	for (unsigned i = 0; i < run->n_slots; i++)
+		run->slots[i] = (struct slot){ .run = run, .number = i, .r = 1 };
+}
+
 static int
-start(struct imap_session *s, struct imap_command *c)
+begin(struct imap_session *s, struct imap_command *c)
 {
 	struct run *run = ARENA_NEW(&s->arena, struct run);
 	int         r;
@@ -37,6 +84,9 @@ start(struct imap_session *s, struct imap_command *c)
 	if (run == NULL)
 		return E_NOMEM;
 	run->conn = s->conn;
+	run->account = s->account;
+	run->turn.go = my_turn;
+	run->tell_at = clock_mono_ms() + PROGRESS_MS;
 	c->job = run;
 	c->drop = run_drop;
 	r = search_new(s->view, &c->args.search, &s->arena, &run->search);
@@ -44,17 +94,100 @@ start(struct imap_session *s, struct imap_command *c)
 		return r;
 	if (c->args.search.has_modseq)
 		imap_condstore_on(s);
-	run->r = search_reads(run->search) ? 1 : search_slice(run->search, INLINE_MS);
-	return 0;
+	make_slots(run);
+	if (search_reads(run->search))
+		return 0;
+	r = search_work(run->search, 0, INLINE_MS);
+	run->done = r == 0;
+	return r < 0 ? r : 0;
+}
+
+/* --- slices --- */
+
+/* The one who finishes last wakes the session; until then it is parked, and stays. */
+static void
+leave(struct run *run)
+{
+	struct conn *conn = run->conn;
+
+	if (atomic_fetch_sub(&run->busy, 1) == 1)
+		conn_wake(conn);
 }
 
 static void
 slice_job(void *arg)
 {
-	struct run *run = arg;
+	struct slot *slot = arg;
 
-	run->r = search_slice(run->search, JOB_MS);
-	conn_wake(run->conn);
+	slot->r = search_work(slot->run->search, slot->number, JOB_MS);
+	leave(slot->run);
+}
+
+/* Gives each worker that has something to do a job thread. E_BUSY when there is no room for one. */
+static int
+start_slices(struct run *run)
+{
+	unsigned started = 0;
+	int      r = 0;
+
+	atomic_store(&run->busy, 1);
+	for (unsigned i = 0; r == 0 && i < run->n_slots; i++) {
+		if (run->slots[i].r == 0)
+			continue;
+		atomic_fetch_add(&run->busy, 1);
+		r = net_job(conn_net(run->conn), slice_job, &run->slots[i]);
+		if (r == 0)
+			started++;
+		else
+			atomic_fetch_sub(&run->busy, 1);
+	}
+	if (started == 0)
+		return r;
+	leave(run);
+	return 0;
+}
+
+/* What the slices came to: an error, or is it all done? Others have their turn next. */
+static int
+look_at_slices(struct run *run)
+{
+	account_turn_leave(run->account, &run->turn);
+	run->sliced = false;
+	run->done = true;
+	for (unsigned i = 0; i < run->n_slots; i++) {
+		if (run->slots[i].r < 0)
+			return run->slots[i].r;
+		if (run->slots[i].r == 1)
+			run->done = false;
+	}
+	return 0;
+}
+
+/* A line now and then: when the client has gone, writing to it ends the session. */
+static bool
+tell_progress(struct run *run)
+{
+	int64_t now = clock_mono_ms();
+
+	if (now < run->tell_at)
+		return false;
+	run->tell_at = now + PROGRESS_MS;
+	buf_printf(conn_output(run->conn), "* OK Searched %u%% of the mailbox\r\n",
+	    search_percent(run->search));
+	return true;
+}
+
+/* The next slices, when it is this search's turn on the account. */
+static enum step
+go_on(struct run *run, int *ret_err)
+{
+	if (tell_progress(run))
+		return STEP_MORE;
+	if (!account_turn_take(run->account, &run->turn))
+		return STEP_WAIT;
+	*ret_err = start_slices(run);
+	run->sliced = *ret_err == 0;
+	return *ret_err < 0 ? STEP_DONE : STEP_WAIT;
 }
 
 /* --- the answer --- */
@@ -190,23 +323,33 @@ answer(struct imap_session *s, struct imap_command *c, struct run *run)
 	return step == STEP_DONE ? imap_ok(s, "Search completed.") : step;
 }
 
+static enum step
+failed(struct imap_session *s, int err)
+{
+	log_event(LOG_WARN, "imap-search-failed", LOG_U("session", conn_id(s->conn)),
+	    LOG_U("account", account_number(s->account)), LOG_ERR(err));
+	return imap_fail(s, err);
+}
+
 enum step
 imap_run_search(struct imap_session *s, struct imap_command *c)
 {
+	enum step   step;
 	struct run *run;
-	int         r = c->job == NULL ? start(s, c) : 0;
+	int         r = c->job == NULL ? begin(s, c) : 0;
 
 	if (r < 0)
 		return imap_fail(s, r);
 	run = c->job;
-	if (run->r == 1) {
-		r = net_job(conn_net(s->conn), slice_job, run);
-		return r < 0 ? imap_fail(s, r) : STEP_WAIT;
+	if (run->sliced)
+		r = look_at_slices(run);
+	if (r == 0 && !run->done) {
+		step = go_on(run, &r);
+		if (r == 0)
+			return step;
 	}
-	if (run->r < 0) {
-		log_event(LOG_WARN, "imap-search-failed", LOG_U("session", conn_id(s->conn)),
-		    LOG_U("account", account_number(s->account)), LOG_ERR(run->r));
-		return imap_fail(s, run->r);
-	}
-	return answer(s, c, run);
+	if (r == 0 && !run->ended)
+		r = search_end(run->search);
+	run->ended = true;
+	return r < 0 ? failed(s, r) : answer(s, c, run);
 }

@@ -1,37 +1,15 @@
 #include "serve/imap/search.h"
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "codec/date.h"
-#include "serve/imap/search_text.h"
-#include "serve/imap/walk.h"
+#include "serve/imap/search_work.h"
 
 _Static_assert(IMAP_FLAG_SEEN == (int)FLAG_SEEN && IMAP_FLAG_ANSWERED == (int)FLAG_ANSWERED &&
     IMAP_FLAG_FLAGGED == (int)FLAG_FLAGGED && IMAP_FLAG_DELETED == (int)FLAG_DELETED &&
     IMAP_FLAG_DRAFT == (int)FLAG_DRAFT, "the flags of the wire are those of the store");
 
-/* A key made ready. */
-struct node {
-	const struct imap_key *key;
-	struct node           *next, *list;
-	bool                   never;    /* a keyword that nobody has */
-	struct ranges          set;      /* SEQ and UID: UIDs; in the arena */
-	unsigned               keyword;
-	size_t                 string;   /* HEADER, BODY, TEXT: index in the search_text */
-};
-
-struct search {
-	struct view       *view;
-	struct node       *root;
-	struct search_text text;
-	bool               reads;
-	bool               first_only;  /* RETURN (MIN) */
-	struct ranges      candidates;
-	struct walk        walk;
-	struct ranges      found;
-	uint64_t           modseq, modseq_first, modseq_last;
-};
+/* Messages of a unit: enough for some dozen chunks of texts, so that few are unpacked twice. */
+enum { UNIT = 1024, UNIT_FIRST_ONLY = 64 };
 
 /* --- making ready --- */
 
@@ -95,13 +73,17 @@ ready_keyword(struct search *s, struct node *node)
 static int
 ready_string(struct search *s, struct node *node, struct arena *a)
 {
-	const struct imap_key *key = node->key;
-	enum search_where      where = key->kind == IMAP_KEY_HEADER ? SEARCH_IN_FIELD
-	    : key->kind == IMAP_KEY_BODY                            ? SEARCH_IN_BODY
-	                                                            : SEARCH_IN_TEXT;
+	const struct imap_key         *key = node->key;
+	const struct search_new_string add = {
+		.where = key->kind == IMAP_KEY_HEADER ? SEARCH_IN_FIELD
+		    : key->kind == IMAP_KEY_BODY      ? SEARCH_IN_BODY
+		                                      : SEARCH_IN_TEXT,
+		.field = key->name,
+		.text = key->text,
+	};
 
 	s->reads = true;
-	return search_text_add(&s->text, where, key->name, key->text, a, &node->string);
+	return search_strings_add(&s->strings, &add, a, &node->string);
 }
 
 static int
@@ -137,7 +119,8 @@ ready(struct search *s, const struct imap_key *key, struct arena *a, struct node
 		r = ready_string(s, node, a);
 		break;
 	case IMAP_KEY_DATE:
-		s->reads |= key->date == IMAP_DATE_SENT;
+		s->sent_date |= key->date == IMAP_DATE_SENT;
+		s->reads |= s->sent_date;
 		break;
 	default:
 		break;
@@ -180,6 +163,17 @@ is_charset_known(struct str name)
 	return name.n == 0 || str_ieq(name, STR("US-ASCII")) || str_ieq(name, STR("UTF-8"));
 }
 
+static int
+make_units(struct search *s)
+{
+	uint32_t n = ranges_count(&s->candidates);
+
+	s->unit = s->first_only ? UNIT_FIRST_ONLY : UNIT;
+	s->n_units = n / s->unit + (n % s->unit != 0);
+	s->units = mem_zalloc(((size_t)s->n_units + 1) * sizeof(*s->units));
+	return s->units != NULL ? 0 : E_NOMEM;
+}
+
 int
 search_new(struct view *v, const struct imap_search *ask, struct arena *a, struct search **ret)
 {
@@ -189,16 +183,17 @@ search_new(struct view *v, const struct imap_search *ask, struct arena *a, struc
 	if (s == NULL)
 		return E_NOMEM;
 	s->view = v;
-	search_text_init(&s->text, v->account, v->mailbox);
+	s->first_only = ask->extended && ask->returns == IMAP_RETURN_MIN;
+	atomic_init(&s->end, UINT32_MAX);
 	if (!is_charset_known(ask->charset))
 		return E_BAD_CHARSET;
 	r = ready(s, ask->key, a, &s->root);
 	if (r == 0)
 		r = choose_candidates(s);
+	if (r == 0)
+		r = make_units(s);
 	if (r < 0)
 		return r;
-	s->first_only = ask->extended && ask->returns == IMAP_RETURN_MIN;
-	walk_init(&s->walk, v->account, v->mailbox, &s->candidates, false);
 	*ret = TAKE(s);
 	return 0;
 }
@@ -206,8 +201,12 @@ search_new(struct view *v, const struct imap_search *ask, struct arena *a, struc
 void
 search_drop(struct search *s)
 {
-	walk_pause(&s->walk);
-	search_text_done(&s->text);
+	for (unsigned i = 0; i < SEARCH_WORKERS_MAX; i++)
+		if (s->workers[i] != NULL)
+			search_worker_drop(s->workers[i]);
+	for (uint32_t i = 0; s->units != NULL && i < s->n_units; i++)
+		ranges_done(&s->units[i].found);
+	mem_free(s->units);
 	ranges_done(&s->candidates);
 	ranges_done(&s->found);
 	mem_free(s);
@@ -219,162 +218,51 @@ search_reads(const struct search *s)
 	return s->reads;
 }
 
-/* --- one message --- */
-
-static enum search_known
-known(bool yes)
+unsigned
+search_workers(const struct search *s)
 {
-	return yes ? SEARCH_YES : SEARCH_NO;
+	if (s->n_units >= SEARCH_WORKERS_MAX)
+		return SEARCH_WORKERS_MAX;
+	return s->n_units > 1 ? (unsigned)s->n_units : 1;
 }
 
-static bool
-has_keyword(const struct message *m, const struct node *node)
+unsigned
+search_percent(const struct search *s)
 {
-	uint64_t word = m->flags.keywords[node->keyword / 64];
+	uint32_t begun = atomic_load_explicit(&s->next, memory_order_relaxed);
 
-	return !node->never && (word >> node->keyword % 64 & 1) != 0;
+	return s->n_units != 0 ? (unsigned)(100ull * begun / s->n_units) : 100;
 }
 
-static bool
-is_in_order(int32_t day, const struct imap_key *key)
-{
-	switch (key->order) {
-	case IMAP_DATE_BEFORE:
-		return day < key->day;
-	case IMAP_DATE_ON:
-		return day == key->day;
-	default:
-		return day >= key->day;
-	}
-}
+/* --- what was found --- */
 
-static enum search_known
-judge_date(const struct search *s, const struct imap_key *key, const struct message *m)
-{
-	if (key->date == IMAP_DATE_INTERNAL)
-		return known(is_in_order(date_day(m->internal_ms, m->internal_zone_min), key));
-	if (s->text.has_date != SEARCH_YES)
-		return s->text.has_date; /* without a date it was not sent on any day */
-	return known(is_in_order(s->text.date_day, key));
-}
-
-static enum search_known judge(const struct search *, const struct node *, const struct message *);
-
-/* A list, all of which (AND) or one of which (OR) must hold: `decides` settles it at once. */
-static enum search_known
-judge_list(const struct search *s, const struct node *node, const struct message *m)
-{
-	bool              is_and = node->key->kind == IMAP_KEY_AND;
-	enum search_known decides = is_and ? SEARCH_NO : SEARCH_YES;
-	enum search_known all = is_and ? SEARCH_YES : SEARCH_NO;
-
-	for (const struct node *n = node->list; n != NULL; n = n->next) {
-		enum search_known one = judge(s, n, m);
-
-		if (one == decides)
-			return one;
-		if (one == SEARCH_UNKNOWN)
-			all = SEARCH_UNKNOWN;
-	}
-	return all;
-}
-
-static enum search_known
-judge_plain(const struct search *s, const struct node *node, const struct message *m)
-{
-	const struct imap_key *key = node->key;
-
-	switch (key->kind) {
-	case IMAP_KEY_AND:
-	case IMAP_KEY_OR:
-		return judge_list(s, node, m);
-	case IMAP_KEY_SEQ:
-	case IMAP_KEY_UID:
-		return known(ranges_has(&node->set, m->uid));
-	case IMAP_KEY_FLAG:
-		if (key->flag == IMAP_FLAG_RECENT)
-			return known(view_is_recent(s->view, m->uid));
-		return known((m->flags.system & key->flag) != 0);
-	case IMAP_KEY_KEYWORD:
-		return known(has_keyword(m, node));
-	case IMAP_KEY_DATE:
-		return judge_date(s, key, m);
-	case IMAP_KEY_LARGER:
-		return known(m->size > key->number);
-	case IMAP_KEY_SMALLER:
-		return known(m->size < key->number);
-	case IMAP_KEY_MODSEQ:
-		return known(m->modseq >= key->number);
-	case IMAP_KEY_HEADER:
-	case IMAP_KEY_BODY:
-	case IMAP_KEY_TEXT:
-		return s->text.strings[node->string].known;
-	}
-	return SEARCH_NO;
-}
-
-static enum search_known
-judge(const struct search *s, const struct node *node, const struct message *m)
-{
-	enum search_known r = judge_plain(s, node, m);
-
-	if (!node->key->negate || r == SEARCH_UNKNOWN)
-		return r;
-	return r == SEARCH_YES ? SEARCH_NO : SEARCH_YES;
-}
-
-/* Reads of the message what it takes to say yes or no. 1 or 0, or an error. */
 static int
-is_match(struct search *s, const struct message *m)
+join_unit(struct search *s, const struct search_unit *u)
 {
-	enum search_known answer;
-	int               r = 0;
+	int r = 0;
 
-	search_text_begin(&s->text);
-	answer = judge(s, s->root, m);
-	if (answer == SEARCH_UNKNOWN) {
-		r = search_text_header(&s->text, m);
-		answer = judge(s, s->root, m);
-	}
-	if (r == 0 && answer == SEARCH_UNKNOWN) {
-		r = search_text_body(&s->text, m);
-		answer = judge(s, s->root, m);
-	}
-	if (r == E_MESSAGE_GONE)
+	if (u->found.n == 0)
 		return 0;
-	return r < 0 ? r : answer == SEARCH_YES;
-}
-
-static int
-note_found(struct search *s, const struct message *m)
-{
 	if (s->found.n == 0)
-		s->modseq_first = m->modseq;
-	s->modseq_last = m->modseq;
-	if (m->modseq > s->modseq)
-		s->modseq = m->modseq;
-	return ranges_add(&s->found, m->uid, m->uid);
+		s->modseq_first = u->modseq_first;
+	s->modseq_last = u->modseq_last;
+	if (u->modseq > s->modseq)
+		s->modseq = u->modseq;
+	for (size_t i = 0; r == 0 && i < u->found.n; i++)
+		r = ranges_add(&s->found, u->found.r[i].lo, u->found.r[i].hi);
+	return r;
 }
 
 int
-search_slice(struct search *s, int64_t budget_ms)
+search_end(struct search *s)
 {
-	int64_t        end = clock_mono_ms() + budget_ms;
-	struct message m;
-	int            r;
+	int r = 0;
 
-	do {
-		r = walk_next(&s->walk, &m, NULL);
-		if (r <= 0)
+	for (; r == 0 && s->joined < s->n_units; s->joined++) {
+		if (s->first_only && s->found.n != 0)
 			break;
-		r = is_match(s, &m);
-		if (r == 1)
-			r = note_found(s, &m);
-		if (r < 0 || (s->first_only && s->found.n != 0))
-			break;
-		r = 1;
-	} while (clock_mono_ms() < end);
-	walk_pause(&s->walk);
+		r = join_unit(s, &s->units[s->joined]);
+	}
 	return r;
 }
 

@@ -1,62 +1,75 @@
 /*
- * serve/imap/search_text.h: the strings of a SEARCH, looked for in one message after the other.
+ * serve/imap/search_text.h: the strings of a SEARCH, looked for in the text of one message after
+ * the other.
  *
- * Matching  substrings, by the case map of codec/casefold.h. RFC 9051 s6.4.4
- *           Header fields are unfolded, their encoded words decoded, a run of blanks is one blank;
- *           From, To, Cc and Bcc match as they stand and as "Name <mailbox@domain>". Of bodies the
- *           text parts (text, and message parts that are not taken apart) are looked at, decoded
- *           from transfer encoding and charset.
- * Use       search_text_add for each string; then for each message search_text_begin, and as far as
- *           the answer needs it, search_text_header and search_text_body; search_text_known asks.
- * Cost      one pass over header and body for all strings; memory: one header section and one piece
- *           of a body.
- * Limits    SEARCH_STRINGS_MAX, SEARCH_STRING_MAX bytes each; SEARCH_HEADER_MAX bytes of a header.
- * Threads   one owner at a time.
+ * Matching  substrings, by the case map of codec/casefold.h, in the texts of store/text.h. RFC 9051
+ *           s6.4.4: a HEADER string lies in the value of a field of the message's own header, a
+ *           BODY string in a text part, a TEXT string in a text part or any field of any header.
+ * Use       search_strings_add for each string; then each thread has a search_look, and for each
+ *           message: search_look_begin, then what is at hand of it (search_look_text, or the pieces
+ *           of search_look_sink and search_look_end); search_look_known asks, and looks only then.
+ * Limits    SEARCH_STRINGS_MAX, SEARCH_STRING_MAX bytes each.
+ * Threads   the strings are shared and do not change once the search began; a look has one owner.
  */
 #ifndef SERVE_IMAP_SEARCH_TEXT_H
 #define SERVE_IMAP_SEARCH_TEXT_H
 
-#include "store/message.h"
+#include "codec/find.h"
+#include "store/text.h"
 
-enum { SEARCH_STRINGS_MAX = 100, SEARCH_STRING_MAX = 4096, SEARCH_HEADER_MAX = 1 << 20 };
+enum { SEARCH_STRINGS_MAX = 100, SEARCH_STRING_MAX = 4096 };
 
 enum search_known { SEARCH_UNKNOWN, SEARCH_NO, SEARCH_YES };
 enum search_where { SEARCH_IN_FIELD, SEARCH_IN_BODY, SEARCH_IN_TEXT }; /* text: header or body */
 
 struct search_string {
 	enum search_where where;
-	struct str        field;  /* IN_FIELD: its name */
-	struct str        folded;
-	enum search_known known;  /* in the message at hand */
+	struct str        field; /* IN_FIELD: its name, in capitals */
+	struct find       find;  /* what is looked for, folded */
 };
 
-struct search_text {
-	struct account       *account;
-	mailbox_id            mailbox;
-	struct search_string *strings;
+struct search_strings {
+	struct search_string *s; /* in the arena of the search */
 	size_t                n;
-	size_t                longest;  /* bytes of the longest, folded */
-	enum search_known     has_date; /* of the Date field, in the message at hand */
-	int32_t               date_day; /* in the field's own zone */
-	struct buf            header, folded, utf8, facts;
-	struct buf            piece;    /* the bytes of the body from piece_off on */
-	uint64_t              piece_off;
-	struct arena          scratch;
+	size_t                longest; /* bytes of the longest, folded */
+	bool                  in_top;  /* one of them is IN_FIELD */
+	bool                  beyond;  /* one of them is not */
 };
-
-void search_text_init(struct search_text *, struct account *, mailbox_id);
-void search_text_done(struct search_text *);
 
 /* text: UTF-8, or nearly so. The arena outlives the search. *ret is the string's index. E_LIMIT,
  * E_NOMEM. */
-int  search_text_add(struct search_text *, enum search_where, struct str field, struct str text,
-     struct arena *, size_t *ret);
+struct search_new_string {
+	enum search_where where;
+	struct str        field;
+	struct str        text;
+};
+int search_strings_add(struct search_strings *, const struct search_new_string *, struct arena *,
+    size_t *ret);
 
+/* What is known of the message at hand. */
+struct search_look {
+	const struct search_strings *strings;
+	enum search_known            known[SEARCH_STRINGS_MAX];
+	bool                         has_date;
+	struct text_date             date;
+	bool                         has_text;
+	bool                         top_only; /* of the text only its first region is there */
+	struct text                  text;
+	struct buf                   carry;    /* of a body, what a string may have begun in */
+};
+
+void search_look_init(struct search_look *, const struct search_strings *);
+void search_look_done(struct search_look *);
 /* Nothing is known of the next message. */
-void search_text_begin(struct search_text *);
-/* Afterwards the date and the IN_FIELD strings are known. E_MESSAGE_GONE, errors of the storage. */
-int  search_text_header(struct search_text *, const struct message *);
-/* Afterwards all strings are known. */
-int  search_text_body(struct search_text *, const struct message *);
+void search_look_begin(struct search_look *);
+/* The text is borrowed until the next call. */
+void search_look_text(struct search_look *, const struct text *, bool top_only);
+/* For text_decode, where a text is too large to be had at once; ends early when all is known. */
+struct text_sink search_look_sink(struct search_look *);
+void search_look_date(struct search_look *, const struct text_date *);
+/* All pieces came: what was not found is not there. */
+void search_look_end(struct search_look *, bool top_only);
+
+enum search_known search_look_known(struct search_look *, size_t string);
 
 #endif

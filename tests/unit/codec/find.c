@@ -46,7 +46,7 @@ draw(uint32_t *seed)
 	return *seed >> 8;
 }
 
-/* Texts of few letters, in blocks of just their size: a read past the end is seen by the sanitizer. */
+/* Texts of few letters, in blocks of just their size: the sanitizer sees a read past the end. */
 static void
 test_random(void **state)
 {
