@@ -26,7 +26,8 @@
  *   idle             --connections sessions in IDLE. Writes `ready` to stderr, holds until stdin
  *                    ends. With --deliver, --count messages (100) go to random ones of them, at
  *                    most --rate a second; latency_us is from the 250 to the EXISTS,
- *                    which must come within --patience S (10).
+ *                    which must come within --patience S (40: Dovecot looks each 30
+ *                    seconds when it has no inotify left).
  *   mixed            all of: LMTP, phone sessions, IDLE, STORE, POP3; needs --lmtp and --pop3
  *   fill             --expect messages into each of --accounts mailboxes, by APPEND, or by LMTP
  *                    when --lmtp is given; then compares each mailbox's count (--port is IMAP)

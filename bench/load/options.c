@@ -148,7 +148,7 @@ options_parse(struct load_options *o, int argc, char **argv)
 
 	*o = (struct load_options){ .user_format = "user%d@bench.test", .password = "secret",
 		.mailbox = "INBOX", .connections = 1, .threads = 1, .accounts = 100,
-		.first_account = 1, .recipients = 1, .size = 4096, .seconds = 5, .patience = 10 };
+		.first_account = 1, .recipients = 1, .size = 4096, .seconds = 5, .patience = 40 };
 	for (int i = 1; i < argc; i++) {
 		const struct option_row *row = find_row(argv[i]);
 		bool                     is_host = strcmp(argv[i], "--host") == 0;

@@ -128,8 +128,8 @@ wire_recv(struct wire *w, char *to, size_t n)
 		return -1;
 	}
 	got = recv(w->fd, to, n, 0);
-	/* Fewer than asked for, or none: drained, and epoll tells of what comes after; but of the end
-	 * it may have told already. */
+	/* Fewer than asked for, or none: drained, and epoll tells of what comes after; but of the
+	 * end it may have told already. */
 	if (!(w->waiter.ready & EPOLLRDHUP) &&
 	    ((got > 0 && (size_t)got < n) || (got < 0 && errno == EAGAIN)))
 		w->waiter.ready &= ~(unsigned)EPOLLIN;
