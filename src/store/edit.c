@@ -248,6 +248,18 @@ edit_use_less(struct edit *e, const struct message *m)
 
 /* --- the commit --- */
 
+/* A change of flags leaves it as it was. */
+static bool
+same_account(const struct account_record *a, const struct account_record *b)
+{
+	return a->state == b->state && a->next_mailbox == b->next_mailbox &&
+	    a->next_email == b->next_email && a->last_uidvalidity == b->last_uidvalidity &&
+	    a->quota.storage_max == b->quota.storage_max &&
+	    a->quota.count_max == b->quota.count_max &&
+	    a->usage.storage == b->usage.storage && a->usage.count == b->usage.count &&
+	    a->log_floor == b->log_floor && a->n_dying == b->n_dying;
+}
+
 static void
 put_records(struct edit *e)
 {
@@ -256,6 +268,8 @@ put_records(struct edit *e)
 	for (size_t i = 0; i < e->n_boxes; i++)
 		edit_put_mailbox(e, e->boxes[i].box->id, &e->boxes[i].rec);
 	put_log(e);
+	if (same_account(&e->rec, &e->a->rec))
+		return;
 	account_record_pack(&e->rec, edit_value(e));
 	edit_put(e, &key);
 }

@@ -51,10 +51,26 @@ mailbox_find_use(struct account *a, enum special_use use, mailbox_id *ret)
 struct listing {
 	struct account      *a;
 	struct arena        *arena;
-	struct mailbox_info *info;
+	struct mailbox_info *info; /* those of mailboxes first, ascending by id */
 	size_t               n;
-	struct map           by_name; /* to the info */
+	size_t               n_boxes;
 };
+
+static struct mailbox_info *
+find_info(struct listing *l, mailbox_id id)
+{
+	size_t lo = 0, hi = l->n_boxes;
+
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (l->info[mid].id <= id)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return &l->info[lo];
+}
 
 static int
 list_boxes(struct listing *l)
@@ -70,30 +86,31 @@ list_boxes(struct listing *l)
 			.uidvalidity = box->rec.uidvalidity,
 			.special_use = box->rec.special_use,
 			.no_select = box->rec.no_select,
+			.subscribed = map_get(&l->a->subscriptions, box->rec.name) != NULL,
 		};
-		if (arena_dup(l->arena, box->rec.name, &info->name) < 0 ||
-		    map_put(&l->by_name, info->name, info) < 0)
+		if (arena_dup(l->arena, box->rec.name, &info->name) < 0)
 			return E_NOMEM;
 		l->n++;
 	}
+	l->n_boxes = l->n;
 	return 0;
 }
 
+/* Names that are subscribed without a mailbox. */
 static int
 list_subscriptions(struct listing *l)
 {
 	struct map_at at = { 0 };
 
 	while (map_next(&l->a->subscriptions, &at)) {
-		struct mailbox_info *info = map_get(&l->by_name, at.key);
+		struct mailbox_info *info = &l->info[l->n];
 
-		if (info == NULL) {
-			info = &l->info[l->n++];
-			*info = (struct mailbox_info){ 0 };
-			if (arena_dup(l->arena, at.key, &info->name) < 0)
-				return E_NOMEM;
-		}
-		info->subscribed = true;
+		if (account_box_named(l->a, at.key) != NULL)
+			continue;
+		*info = (struct mailbox_info){ .subscribed = true };
+		if (arena_dup(l->arena, at.key, &info->name) < 0)
+			return E_NOMEM;
+		l->n++;
 	}
 	return 0;
 }
@@ -101,14 +118,15 @@ list_subscriptions(struct listing *l)
 static void
 list_children(struct listing *l)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		struct mailbox_info *parent;
+	for (size_t i = 0; i < l->n_boxes; i++) {
+		struct str            name = name_parent(l->info[i].name);
+		const struct mailbox *parent;
 
-		if (l->info[i].id == 0)
+		if (name.n == 0)
 			continue;
-		parent = map_get(&l->by_name, name_parent(l->info[i].name));
+		parent = account_box_named(l->a, name);
 		if (parent != NULL)
-			parent->has_children = true;
+			find_info(l, parent->id)->has_children = true;
 	}
 }
 
@@ -153,9 +171,7 @@ mailbox_list(struct account *a, struct arena *arena, struct mailbox_info **ret, 
 	r = account_ready(a);
 	if (r < 0)
 		return r;
-	map_init(&l.by_name);
 	r = list_all(&l);
-	map_done(&l.by_name);
 	if (r < 0)
 		return r;
 	*ret = l.info;

@@ -242,6 +242,11 @@ view_own_end(struct view *v, uint64_t begun)
 	/* Exactly one commit since: it is ours. Else we cannot tell; repeating it is harmless. */
 	if (account_modseq(v->account) != begun + 1)
 		return;
+	/* Nothing else since the news were taken in: the log need not be read. */
+	if (v->modseq == begun) {
+		v->modseq = begun + 1;
+		return;
+	}
 	if (v->n_own < VIEW_OWN_MAX)
 		v->own[v->n_own++] = begun + 1;
 	if (v->n_own == VIEW_OWN_MAX)
