@@ -1,0 +1,283 @@
+"""Connections that do a server harm by being slow, and what others notice of it.
+
+tests/e2e/test_load_limits.py runs some hundred of them and asserts that all others are served in bounded
+memory; `tests/crash/run --storm` runs ten thousand, and prints how much longer others wait.
+"""
+import base64
+import contextlib
+import random
+import resource
+import socket
+import ssl
+import threading
+import time
+
+from harness import PASSWORD, Server
+from imapwire import Imap
+from load import letter
+
+BIG_MESSAGES, BIG_BYTES = 40, 250_000     # of the mailbox that slow readers ask for
+VICTIM, TARGET, CROWD = "victim@example.test", "target@example.test", "crowd@example.test"
+
+
+def hello():
+    """The first bytes of a TLS client."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    tls = context.wrap_bio(incoming, outgoing)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return outgoing.read()
+
+
+def plain(user):
+    return base64.b64encode(f"\0{user}\0{PASSWORD}".encode())
+
+
+LOGIN = b"a LOGIN " + TARGET.encode() + b' "' + PASSWORD.encode() + b'"\r\n'
+ENVELOPE = b"HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<" + TARGET.encode() + b">\r\nDATA\r\n"
+# Kinds: listener, what is sent at once, what is sent a byte at a time (for ever), does it read?
+KINDS = {
+    "smtp command": ("smtp", b"", b"EHLO " + b"x" * 500, True),
+    "smtp data": ("smtp", ENVELOPE, b"Subject: slow\r\n" * 100, True),
+    "lmtp command": ("lmtp", b"", b"LHLO " + b"x" * 500, True),
+    "submission command": ("submission", b"", b"EHLO " + b"x" * 500, True),
+    "imap command": ("imap", b"", b"a LOGIN " + b"x" * 500, True),
+    "imap literal before login": ("imap", b"a LOGIN {500}\r\n", b"x" * 500, True),
+    "pop3 command": ("pop3", b"", b"USER " + b"x" * 240, True),
+    "imap handshake": ("imaps", b"", hello(), True),
+    "pop3 handshake": ("pop3s", b"", hello(), True),
+    "submission handshake": ("submissions", b"", hello(), True),
+    "imap literal": ("imap", LOGIN + b"b APPEND INBOX {100000}\r\n", b"x" * 500, True),
+    "imap reader": ("imap", LOGIN + b"b EXAMINE INBOX\r\nc FETCH 1:* BODY.PEEK[]\r\n", b"", False),
+    "imap idle": ("imap", LOGIN + b"b SELECT Archive\r\nc IDLE\r\n", b"", True),
+}
+# Those that see that the server closes them, soon after a short login_time and idle times.
+CLOSED_SOON = ("smtp command", "lmtp command", "submission command", "imap command",
+               "imap literal before login", "pop3 command")
+
+
+class Slow(threading.Thread):
+    """Many slow connections in one thread: `n` of the kinds in turn, a byte each every `pause` s."""
+
+    def __init__(self, server, kinds, n, pause=1.0):
+        super().__init__(daemon=True)
+        self.server, self.kinds, self.n, self.pause = server, list(kinds), n, pause
+        self.open = []                      # [kind, socket, bytes left to send]
+        self.closed = {k: 0 for k in self.kinds}
+        self.refused = 0
+        self.stopping = threading.Event()
+        self.ready = threading.Event()
+        self.turns = 0
+
+    def connect(self, kind):
+        listener, at_once, drip, reads = KINDS[kind]
+        s = socket.socket()
+        if not reads:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.settimeout(60)
+        s.connect(("127.0.0.1", self.server.ports[listener]))
+        s.sendall(at_once)
+        s.setblocking(False)
+        self.open.append([kind, s, drip * 10])
+
+    def run(self):
+        for i in range(self.n):
+            if self.stopping.is_set():
+                break
+            try:
+                self.connect(self.kinds[i % len(self.kinds)])
+            except OSError:
+                self.refused += 1
+        self.ready.set()
+        while not self.stopping.wait(self.pause / 10):
+            self.turn()
+        for _, s, _ in self.open:
+            s.close()
+
+    def turn(self):
+        """A tenth of the connections sends its byte."""
+        self.turns += 1
+        for entry in self.open[self.turns % 10::10]:
+            kind, s, left = entry
+            try:
+                # Who never reads does not learn of the end either.
+                alive = not KINDS[kind][3] or self.read(s)
+                if alive and left:
+                    s.send(left[:1])
+                    entry[2] = left[1:]
+            except OSError:
+                alive = False
+            if not alive:
+                self.closed[kind] += 1
+                s.close()
+                entry[1] = None
+        self.open = [e for e in self.open if e[1] is not None]
+
+    @staticmethod
+    def read(s):
+        with contextlib.suppress(BlockingIOError):
+            return bool(s.recv(65536))
+        return True
+
+    def stop(self):
+        self.stopping.set()
+        self.join()
+
+
+class Guesser(threading.Thread):
+    """Logs in with wrong passwords, again and again."""
+
+    def __init__(self, server, stopping):
+        super().__init__(daemon=True)
+        self.server, self.stopping, self.tried = server, stopping, 0
+
+    def run(self):
+        while not self.stopping.is_set():
+            with contextlib.suppress(OSError, AssertionError):
+                imap = Imap(self.server)
+                for i in range(5):
+                    answer = imap.command(f'LOGIN {VICTIM} "guess {i}"')
+                    assert not answer.startswith(b"OK"), "a wrong password was taken"
+                    self.tried += 1
+
+
+class Writer(threading.Thread):
+    """One of many sessions on one account: writes, changes flags, idles."""
+
+    def __init__(self, server, number, stopping):
+        super().__init__(daemon=True)
+        self.server, self.number, self.stopping, self.done = server, number, stopping, 0
+        self.failed = None
+
+    def run(self):
+        try:
+            imap = Imap(self.server, CROWD)
+            imap.select("INBOX")
+            while not self.stopping.is_set():
+                answer = imap.append("INBOX", letter(f"w{self.number}-{self.done}", 500))
+                assert answer.startswith(b"OK"), answer
+                assert imap.command("STORE * +FLAGS (\\Flagged)").startswith((b"OK", b"NO [EXPUNGE"))
+                imap.wire.send(b"i IDLE\r\n")
+                while not imap.answer().startswith(b"+"):
+                    pass
+                self.stopping.wait(0.2)
+                imap.wire.send(b"DONE\r\n")
+                assert imap.finish(b"i").startswith(b"OK")
+                self.done += 1
+        except BaseException as e:
+            if not self.stopping.is_set():
+                self.failed = e
+
+
+class Probe(threading.Thread):
+    """An ordinary user: lists, reads a message, sets a flag, gets mail. Keeps how long each took."""
+
+    def __init__(self, server, stopping, pause=0.01):
+        super().__init__(daemon=True)
+        self.server, self.stopping, self.pause = server, stopping, pause
+        self.seconds = []
+        self.failed = None
+
+    def run(self):
+        try:
+            imap = Imap(self.server, VICTIM)
+            imap.append("INBOX", letter("probe", 2000))
+            imap.select("INBOX")
+            lmtp = self.server.lmtp()
+            data = letter("probe", 2000)
+            works = (lambda: imap.fetch(1, "(FLAGS ENVELOPE BODY.PEEK[])"),
+                     lambda: imap.command("STORE 1 FLAGS.SILENT (\\Seen)"),
+                     lambda: imap.command('LIST "" "*"'),
+                     lambda: lmtp.sendmail("a@b.test", [VICTIM], data),
+                     lambda: Imap(self.server, VICTIM).close())
+            i = 0
+            while not self.stopping.is_set():
+                start = time.monotonic()
+                works[i % len(works)]()
+                self.seconds.append(time.monotonic() - start)
+                i += 1
+                time.sleep(self.pause)
+        except BaseException as e:
+            if not self.stopping.is_set():
+                self.failed = e
+
+
+@contextlib.contextmanager
+def probing(server, n):
+    stopping = threading.Event()
+    probes = [Probe(server, stopping) for _ in range(n)]
+    for probe in probes:
+        probe.start()
+    yield probes
+    stopping.set()
+    for probe in probes:
+        probe.join()
+        if probe.failed:
+            raise probe.failed
+
+
+def prepare(server):
+    server.account(VICTIM, TARGET, CROWD)
+    imap = Imap(server, TARGET)
+    body = random.Random(1).randbytes(BIG_BYTES // 2).hex().encode()
+    lines = b"\r\n".join(body[i:i + 70] for i in range(0, len(body), 70))
+    for i in range(BIG_MESSAGES):
+        assert imap.append("INBOX", b"Subject: big %d\r\n\r\n" % i + lines).startswith(b"OK")
+    imap.close()
+
+
+def share(seconds, part):
+    ordered = sorted(seconds)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000
+
+
+def measure(server, seconds, probes=4):
+    """(p50, p99, how many) of ordinary users, in ms."""
+    with probing(server, probes) as threads:
+        time.sleep(seconds)
+    times = [t for p in threads for t in p.seconds]
+    return share(times, 0.5), share(times, 0.99), len(times)
+
+
+def storm(connections, seconds, report=print):
+    """Prints what ordinary users wait in calm and in each storm, and the ratio."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    connections = min(connections, hard - 1000)
+    with Server() as server:
+        prepare(server)
+        measure(server, 2)
+        calm = measure(server, seconds)
+        report(f"{'':36} p50 ms   p99 ms  ratio  memory MiB")
+
+        def line(name, figures):
+            report(f"{name:36} {figures[0]:6.1f} {figures[1]:8.1f} {figures[1] / calm[1]:6.1f} "
+                   f"{server.memory('VmRSS') >> 20:8}   {figures[2]} operations")
+        line("calm", calm)
+        # Half are slow; the others sit there, as phones do.
+        slow_kinds = [k for k in KINDS if k not in ("imap idle", "imap reader")]
+        readers = Slow(server, ["imap reader"], connections // 40)
+        slow = Slow(server, slow_kinds, connections // 2 - connections // 40, 2.0)
+        idle = Slow(server, ["imap idle"], connections // 2, 20.0)
+        for crowd in (idle, slow, readers):
+            crowd.start()
+            crowd.ready.wait()
+        line(f"{sum(len(c.open) for c in (idle, slow, readers))} connections, half slow",
+             measure(server, seconds))
+        for crowd in (idle, slow, readers):
+            crowd.stop()
+        line("after it", measure(server, seconds))
+        for name, make, n in (("login storm, 20 guessers", Guesser, 20),
+                              ("50 sessions write to one account", Writer, 50)):
+            stopping = threading.Event()
+            threads = [make(server, stopping) if make is Guesser else make(server, i, stopping)
+                       for i in range(n)]
+            for t in threads:
+                t.start()
+            line(name, measure(server, seconds))
+            stopping.set()
+            for t in threads:
+                t.join(30)
