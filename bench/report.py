@@ -27,7 +27,10 @@ def mebibytes(n):
 def micros(n):
     if n is None:
         return NOT_MEASURED
-    return f"{n / 1e3:.3g} ms" if n >= 1000 else f"{n:.3g} us"
+    for size, unit in ((1e6, "s"), (1e3, "ms")):
+        if n >= size:
+            return f"{n / size:.3g} {unit}"
+    return f"{n:.3g} us"
 
 
 def times(ratio):
@@ -56,7 +59,7 @@ class Results:
 
     def __init__(self, path, machine):
         self.path, self.data = path, {"machine": machine, "versions": {}, "works": [], "growth": []}
-        self.headed = False
+        self.headed, self.told = False, {}  # what the terminal has seen
 
     def add(self, key, value):
         self.data[key] = value
@@ -78,7 +81,8 @@ class Results:
             times(ratio.get("cpu_us")), mark_words(result, "cpu_us"),
             micros(figure(result, "postrider", "p50_us")), micros(figure(result, "postrider", "p99_us"))), flush=True)
         for server in result["servers"].values():
-            if server["failed"]:
+            if server["failed"] and server["failed"] != self.told.get(server["title"]):
+                self.told[server["title"]] = server["failed"]
                 print(f"    {server['title']}: {server['failed']}", flush=True)
 
     def failed(self):

@@ -3,11 +3,9 @@ into the run's folder, and it runs from there."""
 import os
 import pwd
 import subprocess
-from pathlib import Path
 
-from peers.peer import PASSWORD, Broken, Peer, output
+from peers.peer import PASSWORD, Broken, Peer, output, unpack
 
-PACKAGES = Path(__file__).resolve().parent.parent.parent / "tools" / "packages"
 USER = "nobody"
 
 
@@ -25,15 +23,7 @@ class Cyrus(Peer):
             raise Broken("Cyrus wants to be started as root")
         if self.root.exists():
             return
-        kept = self.place.build / "bench-packages"
-        kept.mkdir(exist_ok=True)
-        lines = [line.split() for line in PACKAGES.read_text().splitlines()]
-        wanted = [words[1] for words in lines if words and words[0] == "unpacked"]
-        missing = [name for name in wanted if not list(kept.glob(f"{name}_*.deb"))]
-        if missing:
-            output("apt-get", "download", "-qq", *missing, cwd=kept)
-        for package in sorted(kept.glob("*.deb")):
-            output("dpkg", "-x", package, self.root)
+        unpack("cyrus", self.place.packages, self.root)
         for program in ("imapd", "lmtpd", "pop3d", "master"):
             lost = [line.split()[0] for line in self.run("ldd", self.programs / program).splitlines()
                     if "not found" in line]

@@ -1,11 +1,16 @@
-"""Dovecot with sdbox: as shipped but for the limits that a benchmark from one address meets."""
+"""Dovecot with sdbox: as shipped but for the limits that a benchmark from one address meets.
+
+Its IMAP and POP3 programs are unpacked into the run's folder where another IMAP server is installed.
+"""
 import os
 import pwd
 import shutil
 import zlib
+from pathlib import Path
 
-from peers.peer import PASSWORD, Broken, Peer, output
+from peers.peer import PASSWORD, Broken, Peer, output, unpack
 
+INSTALLED = Path("/usr/lib/dovecot")
 SESSIONS = 12_000  # the most that are open at one time
 
 
@@ -18,6 +23,11 @@ class Dovecot(Peer):
             raise Broken("Dovecot is not installed")
         if os.getuid() != 0:
             raise Broken("Dovecot wants to be started as root")
+        self.programs = INSTALLED
+        if not all((INSTALLED / name).exists() for name in ("imap", "pop3")):
+            root = self.place.folder / "dovecot-programs"
+            unpack("dovecot", self.place.packages, root)
+            self.programs = root / "usr/lib/dovecot"
 
     def version(self):
         return "Dovecot " + output("/usr/sbin/dovecot", "--version").split()[0]
@@ -64,6 +74,7 @@ userdb {{
 
 # Login processes in high-performance mode: each serves many connections, one for each core.
 service imap-login {{
+  executable = {self.programs}/imap-login
   service_count = 0
   process_min_avail = {cores}
   client_limit = {SESSIONS}
@@ -76,6 +87,7 @@ service imap-login {{
   }}
 }}
 service pop3-login {{
+  executable = {self.programs}/pop3-login
   service_count = 0
   process_min_avail = {cores}
   client_limit = {SESSIONS}
@@ -97,18 +109,26 @@ service lmtp {{
   }}
 }}
 service imap {{
+  executable = {self.programs}/imap
   process_min_avail = {cores}
 }}
 service pop3 {{
+  executable = {self.programs}/pop3
   process_min_avail = {cores}
 }}
 
+{self.helpers()}
 # All clients come from one address and may be many.
 mail_max_userip_connections = {SESSIONS}
 default_process_limit = {SESSIONS}
 default_client_limit = {3 * SESSIONS}
 default_vsz_limit = 4 G
 """)
+
+    def helpers(self):
+        """Services that Dovecot starts by name, though nothing here uses them."""
+        names = ("imap-urlauth", "imap-urlauth-login", "imap-urlauth-worker", "imap-hibernate")
+        return "".join(f"service {name} {{\n  executable = {self.programs}/{name}\n}}\n" for name in names)
 
     def command(self):
         return ["/usr/sbin/dovecot", "-F", "-c", self.folder / "dovecot.conf"]

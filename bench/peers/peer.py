@@ -10,7 +10,7 @@ from processes import Group
 
 DOMAIN = "bench.test"
 PASSWORD = "secret"
-OPEN_FILES = 60_000
+PACKAGES = Path(__file__).resolve().parent.parent.parent / "tools" / "packages"
 
 
 class Broken(Exception):
@@ -37,11 +37,24 @@ def output(*words, **more):
     return done.stdout
 
 
+def unpack(word, kept, root):
+    """Fetches the Debian packages of a word in tools/packages into `kept`, and unpacks them to `root`."""
+    lines = [line.split() for line in PACKAGES.read_text().splitlines()]
+    wanted = [words[1] for words in lines if words and words[0] == word]
+    kept.mkdir(exist_ok=True)
+    missing = [name for name in wanted if not list(kept.glob(f"{name}_*.deb"))]
+    if missing:
+        output("apt-get", "download", "-qq", *missing, cwd=kept)
+    for name in wanted:
+        output("dpkg", "-x", sorted(kept.glob(f"{name}_*.deb"))[-1], root)
+
+
 class Place:
     """Where a run works: its folder on disk, the build folder, and the certificate that all share."""
 
     def __init__(self, folder, build):
         self.folder, self.build = folder, build
+        self.packages = build / "bench-packages"  # fetched once
         self.certificate, self.key = folder / "tls" / "certificate.pem", folder / "tls" / "key.pem"
 
     def make_certificate(self):
