@@ -172,6 +172,78 @@ def test_by_import():
     way(import_all, False)
 
 
+# What clients ask for in lists, then odd cases; names that the facts do not keep among them.
+FIELD_LISTS = (
+    "From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type "
+    "Reply-To",
+    "DATE SUBJECT FROM SENDER TO CC MESSAGE-ID IN-REPLY-TO REFERENCES LIST-ID LIST-UNSUBSCRIBE X-LABEL LINES",
+    "date subject from content-type to cc reply-to message-id references in-reply-to list-unsubscribe",
+    "sUbJeCt fRoM SUBJECT",
+    "X-Nothing-Has-This",
+    "From X-Odd",
+    "Received Return-Path",
+    "DKIM-Signature ARC-Seal Authentication-Results",
+    "Content-Transfer-Encoding MIME-Version User-Agent X-Mailer X-Spam-Status Delivered-To",
+)
+
+
+def odd_headers():
+    """(name, bytes): what a header section can be, beside the hostile messages."""
+    yield "twice", b"From: a@b.test\r\nSubject: one\r\nfrom: c@d.test\r\nSUBJECT: two\r\n\r\nx"
+    yield "folded", b"Subject: a\r\n b\r\n\tc\r\n \r\nTo: x@y.test\r\n\r\nFrom: body"
+    yield "no end", b"From: a@b.test\r\nSubject: last"
+    yield "no end but a line end", b"From: a@b.test\r\nSubject: last\r\n"
+    yield "bare line feeds", b"From: a@b.test\nSubject: a\n b\nX-Odd: c\n\nSubject: body\n"
+    yield "mixed line ends", b"From: a@b.test\n\tb\r\nSubject: a\r\n\nSubject: body\r\n"
+    yield "bare carriage returns", b"From: a\rSubject: b\r\r\nTo: c\r\n\r\nx"
+    yield "8-bit", b"Subject: gr\xfc\xdfe \xf0\x9f\x93\xae\r\nFrom\xe4: x\r\nFrom: y\r\n\r\nx"
+    yield "blanks before colons", b"From : a\r\nSubject\t: b\r\nTo  x: c\r\n: d\r\n\r\nx"
+    yield "no field at all", b"this is only text\r\nFrom the start\r\n\r\nx"
+    yield "a long field", b"To: " + b"u@v.test,\r\n " * 1000 + b"w@x.test\r\nSubject: s\r\n\r\nx"
+    yield "many names", b"".join(b"X-N%d: v\r\n" % i for i in range(300)) + b"Subject: s\r\n\r\nx"
+    yield "a giant header", b"Subject: s\r\n" + b"X-Fill: %s\r\n" % (b"x" * 900) * 1300 + b"From: end\r\n\r\nx"
+
+
+def chosen_fields(header, names):
+    """HEADER.FIELDS as RFC 9051 s6.4.5.1 says, of the header section as it is."""
+    wanted, out = {n.lower().encode() for n in names}, b""
+    for field in re.findall(rb"[^\n]*\n(?:[ \t][^\n]*(?:\n|\Z))*|[^\n]+\Z", header):
+        if field in (b"\n", b"\r\n"):
+            return out + field
+        name = re.match(rb"([!-9;-~]+)[ \t]*:", field)
+        if name and name.group(1).lower() in wanted:
+            out += field
+    return out
+
+
+def test_chosen_header_fields():
+    """The answer that comes from what was kept at delivery is that of the header itself: a slice is
+    always cut from the header."""
+    with Server() as server:
+        server.account("ann@example.test")
+        messages = all_messages() + list(odd_headers())
+        append_all(server, messages)
+        imap = Imap(server, "ann@example.test")
+        imap.select("INBOX")
+        headers = fetch_all(imap, "BODY.PEEK[HEADER]", "BODY[HEADER]")
+        for names in FIELD_LISTS:
+            asked = f"BODY.PEEK[HEADER.FIELDS ({names})]"
+            key = f"BODY[HEADER.FIELDS ({names.upper()})]"
+            kept, cut = fetch_all(imap, asked, key), fetch_all(imap, asked + "<0.9999999>", key + "<0>")
+            for (name, _), header, a, b in zip(messages, headers, kept, cut, strict=True):
+                assert a == b, f"{name}: {names}: {a!r}, of the header {b!r}"
+                assert a == chosen_fields(header, names.split()), f"{name}: {names}: {a!r}"
+            if names == FIELD_LISTS[-1]:
+                one = imap.fetch(1, f"(UID FLAGS {asked} RFC822.SIZE)")
+                assert one[key] == kept[0]
+        imap.close()
+
+
+def fetch_all(imap, item, key):
+    assert imap.command(f"FETCH 1:* {item}").startswith(b"OK")
+    return [answer[key] for answer in imap.fetched()]
+
+
 def test_line_ends_of_appended_messages_are_kept():
     """APPEND and import of files with CRLF keep bytes that SMTP would refuse."""
     messages = [("bare LF", b"Subject: x\r\n\r\none\ntwo\r\n"), ("no line end", b"Subject: y\r\n\r\nend"),
