@@ -27,17 +27,12 @@ struct tls13 {
 	struct buf               messages; /* what came of handshake messages and is not whole */
 };
 
-static unsigned char private_key[32], public_key[32];
-
 int
 tls13_setup(void)
 {
-	if (sodium_init() < 0)
-		return E_INTERNAL;
-	randombytes_buf(private_key, sizeof(private_key));
-	if (crypto_scalarmult_base(public_key, private_key) != 0)
-		return E_INTERNAL;
-	return tls13_keys_setup();
+	int r = tls13_share_setup();
+
+	return r < 0 ? r : tls13_keys_setup();
 }
 
 struct tls13 *
@@ -102,21 +97,19 @@ put_be16(struct buf *b, size_t v)
 	buf_byte(b, (char)v);
 }
 
-/* supported_versions, supported_groups, signature_algorithms, psk_key_exchange_modes (for which
- * servers make tickets, as for other clients); then comes key_share. */
+/* supported_versions, signature_algorithms, psk_key_exchange_modes (for which servers make
+ * tickets, as for other clients). */
 static const unsigned char EXTENSIONS[] = {
 	0, 43, 0, 3, 2, 3, 4,
-	0, 10, 0, 4, 0, 2, 0, 29,
 	0, 13, 0, 14, 0, 12, 4, 3, 8, 4, 8, 5, 8, 6, 4, 1, 8, 7,
 	0, 45, 0, 2, 1, 1,
-	0, 51, 0, 38, 0, 36, 0, 29, 0, 32,
 };
 
 int
 tls13_start(struct tls13 *t, struct buf *out)
 {
 	unsigned char random[32];
-	size_t        extensions = sizeof(EXTENSIONS) + sizeof(public_key);
+	size_t        extensions = sizeof(EXTENSIONS) + TLS13_SHARES_BYTES;
 	size_t        body = 2 + 32 + 1 + 4 + 2 + 2 + extensions, begin;
 
 	randombytes_buf(random, sizeof(random));
@@ -133,7 +126,7 @@ tls13_start(struct tls13 *t, struct buf *out)
 	buf_put(out, "\x01\x00", 2); /* no compression */
 	put_be16(out, extensions);
 	buf_put(out, EXTENSIONS, sizeof(EXTENSIONS));
-	buf_put(out, public_key, sizeof(public_key));
+	tls13_put_shares(out);
 	if (out->err != 0)
 		return out->err;
 	add_to_transcript(t, str_skip(buf_view(out), begin));
@@ -150,13 +143,13 @@ take_be16(struct unpack *u)
 	return high << 8 | unpack_u8(u);
 }
 
-/* The server's X25519 share; E_UNSUPPORTED for another choice than the one offered. */
+/* The server's share; E_UNSUPPORTED for another choice than those offered. */
 static int
-find_share(struct str body, struct str *ret)
+find_share(struct str body, size_t *ret_group, struct str *ret)
 {
 	struct unpack u = unpack_of(body), value;
 	struct str    share = STR_NONE;
-	size_t        type;
+	size_t        type, group = 0;
 	bool          is_13 = false;
 
 	(void)unpack_bytes(&u, 2 + 32);
@@ -170,13 +163,16 @@ find_share(struct str body, struct str *ret)
 		value = unpack_of(unpack_bytes(&u, take_be16(&u)));
 		if (type == 43)
 			is_13 = take_be16(&value) == 0x0304;
-		if (type == 51 && take_be16(&value) == 29 && take_be16(&value) == 32)
-			share = unpack_bytes(&value, 32);
+		if (type == 51) {
+			group = take_be16(&value);
+			share = unpack_bytes(&value, take_be16(&value));
+		}
 	}
 	if (!unpack_ok(&u))
 		return E_SYNTAX;
-	if (!is_13 || share.n != 32)
+	if (!is_13 || share.n == 0)
 		return E_UNSUPPORTED; /* an older version, or HelloRetryRequest */
+	*ret_group = group;
 	*ret = share;
 	return 0;
 }
@@ -186,12 +182,13 @@ take_server_hello(struct tls13 *t, struct str message)
 {
 	unsigned char shared[32], early[SECRET], hash[SECRET];
 	struct str    share, context = str_of((const char *)hash, SECRET);
-	int           r = find_share(str_skip(message, MESSAGE_HEAD), &share);
+	size_t        group;
+	int           r = find_share(str_skip(message, MESSAGE_HEAD), &group, &share);
 
+	if (r == 0)
+		r = tls13_shared(group, share, shared);
 	if (r < 0)
 		return r;
-	if (crypto_scalarmult(shared, private_key, (const unsigned char *)share.p) != 0)
-		return E_SYNTAX;
 	add_to_transcript(t, message);
 	transcript_hash(t, hash);
 	tls13_next_secret(NULL, NULL, early);

@@ -4,8 +4,8 @@
  * Why      OpenSSL 3.0's client spends about 1 ms of processor time on a handshake, most of it
  *          on reading the certificate; the server under test spends half of that. This one spends
  *          a tenth, so that logins over TLS measure the server. `--openssl` uses the other.
- * Shape    a codec without sockets. X25519 and TLS_AES_128_GCM_SHA256 only. One key pair serves
- *          the whole run. The server does all that it does for any client; it is not
+ * Shape    a codec without sockets. X25519 or P-256, and TLS_AES_128_GCM_SHA256. One pair of
+ *          keys serves the whole run. The server does all that it does for any client; it is not
  *          authenticated (its certificate and signature are not looked at), but its Finished is
  *          checked, and so is every record's tag.
  * Not there  resumption, HelloRetryRequest, client certificates, key updates: E_UNSUPPORTED.

@@ -9,9 +9,10 @@
 #include <openssl/evp.h>
 #include <sodium.h>
 
-#include "base/str.h"
+#include "base/buf.h"
 
 enum { SECRET = 32, TAG = 16 };
+enum { TLS13_P256 = 23, TLS13_X25519 = 29 };
 
 struct tls13_half {
 	EVP_CIPHER_CTX *ctx;
@@ -34,6 +35,13 @@ void tls13_next_secret(const unsigned char *from, const unsigned char *input,
 /* HMAC with the finished key of the secret over the transcript's hash. */
 void tls13_finished(const unsigned char secret[SECRET], const unsigned char hash[SECRET],
     unsigned char ret[SECRET]);
+
+/* Shares: one pair of keys of each group for the whole run. */
+int  tls13_share_setup(void);
+enum { TLS13_SHARES_BYTES = 16 + 4 + 32 + 4 + 65 };
+void tls13_put_shares(struct buf *); /* the extensions supported_groups and key_share */
+/* The secret shared with the server's share. */
+int  tls13_shared(size_t group, struct str share, unsigned char ret[32]);
 
 /* `head` is the record's 5 bytes. Sealing writes n bytes and the tag to `to`. */
 int tls13_seal(struct tls13_half *, struct str head, struct str text, char *to);

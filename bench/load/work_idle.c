@@ -13,6 +13,7 @@ enum { RENEW_US = 25 * 60 * 1000 * 1000, POLL_US = 300, DELIVERIES = 100 };
 struct idle {
 	atomic_uint   ready;   /* sessions in IDLE */
 	atomic_uint   ended;   /* sessions that failed before */
+	atomic_uint   arrived; /* both */
 	atomic_bool   stop;
 	atomic_bool   input_ended, delivered;
 	pthread_t     input;
@@ -30,14 +31,31 @@ extra_idle(const struct load *l)
 /* --- the end --- */
 
 static void
-stop_if_over(struct idle *s)
+stop(struct idle *s)
 {
-	if (!atomic_load(&s->input_ended) || !atomic_load(&s->delivered))
-		return;
 	atomic_store(&s->stop, true);
 	for (unsigned i = 0; i < s->n; i++)
 		if (atomic_load(&s->fd[i]) >= 0)
 			shutdown(atomic_load(&s->fd[i]), SHUT_RDWR);
+}
+
+static void
+stop_if_over(struct idle *s)
+{
+	if (atomic_load(&s->input_ended) && atomic_load(&s->delivered))
+		stop(s);
+}
+
+/* The last session to open tells that all are ready; when some could not, there is no point. */
+static void
+arrived(struct idle *s)
+{
+	if (atomic_fetch_add(&s->arrived, 1) + 1 < s->n)
+		return;
+	if (atomic_load(&s->ended) > 0)
+		stop(s);
+	else
+		fprintf(stderr, "ready\n");
 }
 
 static void *
@@ -49,7 +67,7 @@ watch_input(void *arg)
 	while (read(STDIN_FILENO, c, sizeof(c)) > 0)
 		;
 	atomic_store(&s->input_ended, true);
-	while (atomic_load(&s->ready) + atomic_load(&s->ended) < s->n)
+	while (atomic_load(&s->arrived) < s->n)
 		usleep(1000);
 	stop_if_over(s);
 	return NULL;
@@ -80,6 +98,7 @@ after_idle(struct load *l, json_t *answer)
 {
 	struct idle *s = l->shared;
 
+	pthread_cancel(s->input); /* when all failed it may read still */
 	pthread_join(s->input, NULL);
 	json_object_set_new(answer, "sessions", json_integer(atomic_load(&s->ready)));
 	mem_free(s->fd);
@@ -158,14 +177,15 @@ idle_session(struct client *c, struct idle *s)
 
 	if (r < 0) {
 		atomic_fetch_add(&s->ended, 1);
+		arrived(s);
 		return r;
 	}
 	atomic_store(&s->fd[c->index], c->wire.fd);
 	if (c->load->o.lmtp.addr_n == 0)
 		c->stats->ok++; /* without deliveries the sessions are what is counted */
 	c->stats->last_us = now_us();
-	if (atomic_fetch_add(&s->ready, 1) + 1 == s->n)
-		fprintf(stderr, "ready\n");
+	atomic_fetch_add(&s->ready, 1);
+	arrived(s);
 	return hold(c, s);
 }
 
