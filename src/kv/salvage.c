@@ -157,6 +157,8 @@ take_row(void *arg, const struct salvage_entry *e)
 	kv_row_read(e->key, &row);
 	if (row.kind == KV_ROW_OTHER)
 		return E_CORRUPT;
+	if (e->kind == SALVAGE_INDEX)
+		return 0; /* the value comes from its blob file */
 	if (row.kind == KV_ROW_BLOB)
 		return e->kind == SALVAGE_PUT ? keep_blob(s, &row, e->value) : 0;
 	r = is_known(s, e);

@@ -44,7 +44,8 @@ void salvage_damage_keys(const struct salvage_file *, const struct kv_damage *);
 
 /* --- entries --- */
 
-enum salvage_kind { SALVAGE_PUT, SALVAGE_DEL };
+/* SALVAGE_INDEX: the value is in a blob file. */
+enum salvage_kind { SALVAGE_PUT, SALVAGE_DEL, SALVAGE_INDEX };
 struct salvage_entry {
 	enum salvage_kind kind;
 	uint64_t          seq;
@@ -80,6 +81,8 @@ struct salvage_live {
 	uint64_t oldest_blob; /* that a table refers to; 0: none */
 	uint64_t count;     /* of a blob file: values that are not garbage */
 	bool     is_blob;
+	bool     in_blobs;    /* the table is of the column of blobs */
+	uint64_t last_seq;    /* in the table */
 };
 struct salvage_manifest {
 	char                 name[64];

@@ -21,6 +21,7 @@ struct build {
 	bool                     seen[COLUMNS_MAX];
 	uint64_t                 column, edit_log; /* of the edit: its column comes last */
 	bool                     has_log;
+	size_t                   first_new; /* of the files that the edit adds, behind its deletions */
 	int                      err;
 };
 
@@ -52,6 +53,8 @@ add(struct build *b, const struct salvage_live *file)
 		m->live = live;
 		m->cap_live = cap;
 	}
+	if (m->n_live < b->first_new)
+		b->first_new = m->n_live;
 	m->live[m->n_live++] = *file;
 }
 
@@ -74,7 +77,7 @@ read_new_file(struct build *b, struct unpack *u)
 	unpack_str(u);
 	unpack_str(u);
 	unpack_var(u);
-	unpack_var(u);
+	file.last_seq = unpack_var(u);
 	while ((field = unpack_var(u)) != FIELD_END && unpack_ok(u)) {
 		struct unpack value = unpack_of(unpack_str(u));
 
@@ -200,6 +203,7 @@ read_edit(void *arg, struct str record)
 
 	b->column = 0;
 	b->has_log = false;
+	b->first_new = SIZE_MAX;
 	while (unpack_ok(&u) && u.left.n > 0)
 		if (!read_field(b, &u, unpack_var(&u)))
 			return E_CORRUPT;
@@ -209,6 +213,8 @@ read_edit(void *arg, struct str record)
 		return E_CORRUPT;
 	if (b->has_log)
 		note_log(b, b->edit_log);
+	for (size_t i = b->first_new; i < b->m->n_live; i++)
+		b->m->live[i].in_blobs = b->column != 0;
 	return 0;
 }
 

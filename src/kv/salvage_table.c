@@ -252,8 +252,10 @@ take_row(struct table *t, struct str key, struct str value)
 		e.kind = SALVAGE_DEL;
 		e.value = STR_NONE;
 		break;
-	case TYPE_BLOB_INDEX: /* the value is read from its blob file */
-		return 0;
+	case TYPE_BLOB_INDEX:
+		e.kind = SALVAGE_INDEX;
+		e.value = STR_NONE;
+		break;
 	default:
 		return E_UNSUPPORTED;
 	}

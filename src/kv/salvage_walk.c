@@ -196,6 +196,7 @@ struct walk {
 	struct salvage_manifest     manifest;
 	struct listing              list;
 	uint64_t                    next_seq; /* of the change that follows what is known */
+	uint64_t                    log_seq;  /* of the first change in the logs; 0: none */
 };
 
 static const struct salvage_live *
@@ -245,28 +246,57 @@ read_log(struct walk *w, struct salvage_file *f)
 		w->manifest.whole = false;
 	}
 	w->next_seq = l.end > w->next_seq ? l.end : w->next_seq;
+	if (w->log_seq == 0)
+		w->log_seq = l.first;
 	if (log.torn && w->files->note != NULL)
 		w->files->note(w->files->arg, f->name,
 		    "ends in the middle of a record, as after a crash");
 	return 0;
 }
 
-static int
-latest(void *arg, const struct salvage_entry *e)
-{
-	uint64_t *seq = arg;
+struct latest {
+	uint64_t seq[2]; /* of records, of blobs */
+};
 
+static int
+take_latest(void *arg, const struct salvage_entry *e)
+{
+	struct latest *l = arg;
+	struct kv_row  row;
+	uint64_t      *seq;
+
+	kv_row_read(e->key, &row);
+	seq = &l->seq[row.kind == KV_ROW_BLOB];
 	*seq = e->seq > *seq ? e->seq : *seq;
 	return 0;
 }
 
-/* A table that the MANIFEST does not name is what a crash left of a compaction, unless it has
- * changes that are nowhere else. */
+/* Has the table changes that are neither in the tables of the MANIFEST nor in a log? */
+static bool
+knows_more(const struct walk *w, const struct latest *l)
+{
+	struct latest known = { 0 };
+
+	for (size_t i = 0; i < w->manifest.n_live; i++) {
+		const struct salvage_live *t = &w->manifest.live[i];
+
+		if (!t->is_blob && t->last_seq > known.seq[t->in_blobs])
+			known.seq[t->in_blobs] = t->last_seq;
+	}
+	for (int i = 0; i < 2; i++)
+		if (l->seq[i] > known.seq[i] &&
+		    (w->log_seq == 0 || l->seq[i] < w->log_seq || l->seq[i] >= w->next_seq))
+			return true;
+	return false;
+}
+
+/* A table that the MANIFEST does not name is what a crash left of a flush or a compaction, unless it
+ * has changes that are nowhere else. */
 static int
 check_orphan(struct walk *w, const struct listed *file)
 {
-	uint64_t            seq = 0;
-	struct salvage_sink sink = { latest, &seq };
+	struct latest       latest = { 0 };
+	struct salvage_sink sink = { take_latest, &latest };
 	struct kv_files     quiet = { 0 };
 	struct salvage_file f;
 	char                name[64];
@@ -280,7 +310,7 @@ check_orphan(struct walk *w, const struct listed *file)
 		return r == E_NOT_FOUND ? 0 : r;
 	r = salvage_table_read(&f, &sink);
 	salvage_file_close(&f);
-	if (r < 0 || seq < w->next_seq)
+	if (r < 0 || !knows_more(w, &latest))
 		return r;
 	report(w->files, &d);
 	w->manifest.whole = false;

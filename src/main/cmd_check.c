@@ -2,33 +2,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/error.h"
-#include "kv/salvage.h"
 #include "main/check_store.h"
 #include "main/commands.h"
 #include "main/engine.h"
+#include "main/folders.h"
 
 typedef unsigned long long ull;
-
-static int
-lock_store(const char *dir, const struct config *config, int *ret)
-{
-	int r;
-
-	if (access(dir, F_OK) != 0) {
-		tell("there is no store in %.*s", STR_ARG(config->data));
-		return EXIT_FAILED;
-	}
-	r = kv_store_lock(dir, ret);
-	if (r == 0)
-		return EXIT_OK;
-	if (r == E_IN_USE)
-		tell("a running server uses the data folder %.*s: stop it to check it, or check a backup "
-		     "of it (postrider backup)", STR_ARG(config->data));
-	else
-		tell("cannot lock %s: %s", dir, error_row(r)->text);
-	return r == E_IN_USE ? EXIT_DATA_IN_USE : EXIT_FAILED;
-}
 
 static int
 summary(const struct check_result *r)
@@ -61,7 +40,7 @@ cmd_check(const struct command *command, const struct options *o, struct arena *
 	dir = engine_path(&config, "store", a);
 	if (dir == NULL)
 		return EXIT_FAILED;
-	r = lock_store(dir, &config, &lock);
+	r = store_folder_lock(&config, a, &lock);
 	if (r != EXIT_OK)
 		return r;
 	r = check_store(dir, &how, &result);

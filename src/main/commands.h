@@ -20,5 +20,8 @@ int cmd_alias_list(const struct command *, const struct options *, struct arena 
 int cmd_import(const struct command *, const struct options *, struct arena *);
 int cmd_export(const struct command *, const struct options *, struct arena *);
 int cmd_check(const struct command *, const struct options *, struct arena *);
+int cmd_repair(const struct command *, const struct options *, struct arena *);
+int cmd_backup(const struct command *, const struct options *, struct arena *);
+int cmd_restore(const struct command *, const struct options *, struct arena *);
 
 #endif

@@ -45,6 +45,14 @@ static const struct command COMMANDS[] = {
 	    "write mail out; OUT is a new file (mbox of one mailbox) or folder" },
 	{ "check", NULL, 0, 0, OPT_BLOBS, cmd_check, "check [--blobs]",
 	    "look for damage in the data folder, without changing it; no server may run" },
+	{ "repair", NULL, 0, 0, OPT_OUT, cmd_repair, "repair [--out DIR]",
+	    "make a sound store of what can be read; the damaged one is kept" },
+	{ "backup", NULL, 1, 1, OPT_LIST | OPT_VERIFY | OPT_KEEP, cmd_backup,
+	    "backup [--keep N | --list | --verify] DIR",
+	    "copy all into DIR, while the server runs; what did not change is shared" },
+	{ "restore", NULL, 1, 1, OPT_ALL | OPT_ACCOUNT | OPT_MAILBOX | OPT_MESSAGE | OPT_TO, cmd_restore,
+	    "restore DIR[/STAMP] --all | --account ADDRESS [--mailbox NAME] [--message ID] [--to NAME]",
+	    "put back a backup, or mail of an account that is no longer there" },
 };
 
 int

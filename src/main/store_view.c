@@ -2,14 +2,14 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "main/folders.h"
 
-enum { PATH_BYTES = 4096, TREE_DEPTH = 16, CACHE_BYTES = 32 << 20 };
+enum { PATH_BYTES = 4096, CACHE_BYTES = 32 << 20 };
 
 char *
 temporary_folder(struct buf *detail)
@@ -26,22 +26,6 @@ temporary_folder(struct buf *detail)
 		buf_printf(detail, "cannot make the folder %s: %s", path, strerrordesc_np(errno));
 	mem_free(path);
 	return NULL;
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	remove(path);
-	return 0;
-}
-
-void
-remove_tree(const char *path)
-{
-	nftw(path, remove_one, TREE_DEPTH, FTW_DEPTH | FTW_PHYS);
 }
 
 static int

@@ -20,7 +20,5 @@ void store_view_close(struct store_view *);
 
 /* A new folder with mkdtemp in the temporary folder; freed by mem_free. NULL: told in *detail. */
 char *temporary_folder(struct buf *detail);
-/* Removes a folder and what is in it. Links are removed, not followed. */
-void  remove_tree(const char *path);
 
 #endif

@@ -20,7 +20,7 @@
 /* The listener's `server` is a struct server. */
 extern const struct session_type ADMIN_SESSION;
 
-enum { ADMIN_LINE_MAX = 1 << 20 };
+enum { ADMIN_LINE_MAX = 1 << 20, ADMIN_ENVELOPE_HASH = 16 };
 
 /* For json_dump_callback: `to` is a struct buf. */
 int admin_put_json(const char *bytes, size_t n, void *to);

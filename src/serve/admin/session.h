@@ -68,6 +68,11 @@ struct actor admin_actor(struct admin *);
 /* serve/admin/fault.c, in builds for tests */
 int admin_run_fault(struct admin *);
 
+/* serve/admin/store_ops.c */
+int admin_run_snapshot(struct admin *);
+int admin_run_message_list(struct admin *);
+int admin_run_unexpunge(struct admin *);
+
 /* serve/admin/mail.c */
 int       admin_append_begin(struct admin *);
 enum step admin_append_take(struct admin *); /* STEP_DONE when all bytes came: err is set */
