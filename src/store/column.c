@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-enum { FIRST_SETS = 8, FIRST_CODES = 256 };
+enum { FIRST_SETS = 2, FIRST_CODES = 64 };
 
 void
 column_done(struct column *c)
@@ -72,6 +72,17 @@ column_push(struct column *c, unsigned char code)
 	}
 	c->code[c->n++] = code;
 	return 0;
+}
+
+void
+column_fit(struct column *c)
+{
+	unsigned char *fitting = c->n != 0 ? mem_realloc(c->code, c->n) : NULL;
+
+	if (fitting == NULL)
+		return;
+	c->code = fitting;
+	c->cap = c->n;
 }
 
 void

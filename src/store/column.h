@@ -28,6 +28,8 @@ void column_done(struct column *);
 /* The code of these flags; sets are only added. */
 int  column_code(struct column *, const struct flags *, unsigned char *ret);
 int  column_push(struct column *, unsigned char code);
+/* Gives back the room that is not used. */
+void column_fit(struct column *);
 /* Removes the codes [at, at + n) of each cut; cuts ascend. */
 struct column_cut {
 	size_t at, n;

@@ -114,6 +114,7 @@ index_need(struct account *a, struct mailbox *box)
 			index_drop(&fresh);
 			return r;
 		}
+		column_fit(&fresh.flags);
 		fresh.loaded = true;
 		box->index = fresh;
 	}

@@ -19,7 +19,7 @@ enum {
 	INDEX_IDLE_MS = 10 * 60 * 1000,
 	/* Of an account without sessions. */
 	INDEX_KEEP_RANGES = 1024,
-	INDEX_KEEP_FLAGS = 16 << 10
+	INDEX_KEEP_FLAGS = 4 << 10
 };
 
 /* What a message counts as; a set of bits. 0: not there. */
