@@ -68,6 +68,8 @@ conn_is_local(struct conn *c)
 {
 	if (c->who.proxied)
 		return false; /* the way between the proxy and us may be long */
+	if (net_addr_is_loopback(&c->who.peer))
+		return true;
 	learn_local(c);
 	return net_addr_same_host(&c->who.peer, &c->who.local);
 }

@@ -14,9 +14,13 @@
 /* The room is rounded up: gcc's vectorizer warns of the tail of an odd one. */
 enum { NAME_MAX_BYTES = 255, NAME_ROOM = 256 };
 
-/* Forward secrecy and AEAD first; CBC last, for clients of ten years ago. TLS 1.3 has its own. */
-static const char CIPHERS[] = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:ECDHE+AES:"
+/* Forward secrecy and AEAD first; CBC last, for clients of ten years ago. Keys of 128 bits before
+ * those of 256: a quarter less time for each byte, and nobody breaks either. */
+static const char CIPHERS[] = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20:"
+			      "DHE+AESGCM+AES128:DHE+AESGCM:DHE+CHACHA20:ECDHE+AES:"
 			      "!aNULL:!eNULL:!PSK:!SRP";
+static const char SUITES[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+			     "TLS_CHACHA20_POLY1305_SHA256";
 
 /* Tells one state of a file from another. */
 struct file_mark {
@@ -227,6 +231,7 @@ set_policy(SSL_CTX *ctx)
 	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_cipher_list(ctx, CIPHERS);
+	SSL_CTX_set_ciphersuites(ctx, SUITES);
 	SSL_CTX_set_dh_auto(ctx, 1);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	/* Tickets carry the session; nothing is kept here. One a connection: each costs time. */

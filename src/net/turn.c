@@ -116,6 +116,12 @@ turn_linger(struct conn *c, unsigned posted)
 
 	if (posted != 0 || clock_mono_ms() >= c->time.phase_end)
 		return NEXT_FREE;
+	/* The last read has emptied the socket: epoll tells when there is more, or the end. */
+	if (!c->in.readable && !atomic_load(&c->net->stopping)) {
+		c->in.readable = true;
+		c->want = EPOLLIN;
+		return NEXT_SLEEP;
+	}
 	n = c->top->type->read(c->top, c->worker->scratch, SCRATCH_BYTES);
 	if (n > 0)
 		return NEXT_TURN;

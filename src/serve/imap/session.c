@@ -275,12 +275,22 @@ session_run(void *session, unsigned why)
 	return s->cmd != NULL ? imap_command_step(s) : imap_command_next(s);
 }
 
+static void
+on_durable(struct kv_waiter *w)
+{
+	conn_may_send(CONTAINER_OF(w, struct imap_session, waiter)->conn);
+}
+
+/* Others' syncs are not waited for by the worker: more sessions than workers may share one. */
 static int
 session_before_send(void *session)
 {
 	struct imap_session *s = session;
 
-	return s->account != NULL ? account_barrier(s->account) : 0;
+	if (s->account == NULL)
+		return 0;
+	s->waiter.wake = on_durable;
+	return account_barrier_or_wake(s->account, &s->waiter);
 }
 
 static void

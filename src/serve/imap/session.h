@@ -95,6 +95,7 @@ struct imap_session {
 	struct arena         arena;     /* the command's */
 	struct imap_frame    frame;
 	struct watch         watch;     /* registered during IDLE */
+	struct kv_waiter        waiter; /* of before_send */
 };
 
 /* The one setter of the state; logs it. */

@@ -28,6 +28,7 @@ pop3_box_done(struct pop3_box *b)
 	if (b->account != NULL)
 		account_drop(b->account);
 	mem_free(b->e);
+	mem_free(b->ahead.m);
 	ranges_done(&b->gone);
 	ranges_done(&b->seen);
 	*b = (struct pop3_box){ 0 };
@@ -86,6 +87,67 @@ pop3_box_find(struct pop3_box *b, uint32_t number, struct pop3_entry **ret)
 		return E_NOT_FOUND;
 	*ret = &b->e[number - 1];
 	return 0;
+}
+
+/* --- records --- */
+
+/* Reads the records from this one on, up to POP3_AHEAD. */
+static int
+read_ahead(struct pop3_box *b, uint32_t uid)
+{
+	OWN(message_iter)  it = NULL;
+	struct pop3_ahead *w = &b->ahead;
+	int                r;
+
+	w->n = w->at = 0;
+	if (w->m == NULL)
+		w->m = mem_alloc(POP3_AHEAD * sizeof(*w->m));
+	if (w->m == NULL)
+		return E_NOMEM;
+	w->modseq = account_modseq(b->account);
+	r = message_scan(b->account, b->inbox, uid, b->uid_end - 1, SCAN_RECORDS, &it);
+	if (r < 0)
+		return r;
+	r = 1;
+	while (r == 1 && w->n < POP3_AHEAD) {
+		r = message_iter_next(it, &w->m[w->n], NULL);
+		w->n += r == 1;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* 0 when it was read ahead and is still true. */
+static int
+take_ahead(struct pop3_box *b, uint32_t uid, struct message *ret)
+{
+	struct pop3_ahead *w = &b->ahead;
+
+	if (w->modseq != account_modseq(b->account))
+		w->n = 0;
+	while (w->at < w->n && w->m[w->at].uid < uid)
+		w->at++;
+	if (w->at >= w->n || w->m[w->at].uid != uid)
+		return E_NOT_FOUND;
+	*ret = w->m[w->at];
+	return 0;
+}
+
+int
+pop3_box_message(struct pop3_box *b, const struct pop3_entry *e, struct message *ret)
+{
+	bool     is_next = e > b->e && b->ahead.last == e[-1].uid;
+	uint32_t uid = e->uid;
+	int      r;
+
+	b->ahead.last = uid;
+	if (!is_next)
+		return message_get(b->account, b->inbox, uid, ret);
+	if (take_ahead(b, uid, ret) == 0)
+		return 0;
+	r = read_ahead(b, uid);
+	if (r < 0)
+		return r;
+	return take_ahead(b, uid, ret) == 0 ? 0 : message_get(b->account, b->inbox, uid, ret);
 }
 
 void

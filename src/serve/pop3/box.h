@@ -13,7 +13,7 @@
 
 #include "store/message.h"
 
-enum { POP3_MESSAGES_MAX = 1000000, POP3_LOAD_PART = 8192 };
+enum { POP3_MESSAGES_MAX = 1000000, POP3_LOAD_PART = 8192, POP3_AHEAD = 32 };
 
 struct pop3_entry {
 	email_id email;
@@ -23,8 +23,18 @@ struct pop3_entry {
 	bool     fetched; /* all of it was sent: it becomes \Seen */
 };
 
+/* Records that were read ahead for a client that asks for one message after the other. They hold as
+ * long as nothing was changed in the account. */
+struct pop3_ahead {
+	struct message *m; /* room for POP3_AHEAD; NULL: nobody asked so far */
+	uint32_t        n, at;
+	uint64_t        modseq;
+	uint32_t        last; /* the UID that was asked for last */
+};
+
 struct pop3_box {
 	struct account    *account; /* NULL: not open */
+	struct pop3_ahead  ahead;
 	mailbox_id         inbox;
 	struct pop3_entry *e;
 	uint32_t           n, cap;
@@ -48,6 +58,8 @@ void pop3_box_done(struct pop3_box *);
 
 /* E_NOT_FOUND when there is no such number, or it is marked as deleted. Valid until done. */
 int  pop3_box_find(struct pop3_box *, uint32_t number, struct pop3_entry **ret);
+/* The message's record: E_MESSAGE_GONE when somebody else has expunged it. */
+int  pop3_box_message(struct pop3_box *, const struct pop3_entry *, struct message *ret);
 void pop3_box_delete(struct pop3_box *, struct pop3_entry *);
 void pop3_box_reset(struct pop3_box *);
 

@@ -81,7 +81,7 @@ send_message(struct pop3_session *s, uint32_t number, bool is_top, uint64_t line
 		pop3_err_text(s, r, "no such message");
 		return STEP_DONE;
 	}
-	r = message_get(s->box.account, s->box.inbox, x.entry->uid, &x.message);
+	r = pop3_box_message(&s->box, x.entry, &x.message);
 	if (r < 0) {
 		pop3_err(s, r);
 		return STEP_DONE;
@@ -91,7 +91,9 @@ send_message(struct pop3_session *s, uint32_t number, bool is_top, uint64_t line
 		s->n_top++;
 	else
 		s->n_retr++;
-	pop3_ok(s, "%llu octets", (unsigned long long)x.message.size);
+	buf_str(conn_output(s->conn), STR("+OK "));
+	buf_u64(conn_output(s->conn), x.message.size);
+	buf_str(conn_output(s->conn), STR(" octets\r\n"));
 	pop3_set_state(s, POP3_IN_MESSAGE);
 	return STEP_DONE;
 }

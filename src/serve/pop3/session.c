@@ -199,12 +199,21 @@ pop3_run(void *session, unsigned why)
 
 /* --- the session type --- */
 
+static void
+on_durable(struct kv_waiter *w)
+{
+	conn_may_send(CONTAINER_OF(w, struct pop3_session, waiter)->conn);
+}
+
 static int
 pop3_before_send(void *session)
 {
 	struct pop3_session *s = session;
 
-	return s->box.account != NULL ? account_barrier(s->box.account) : 0;
+	if (s->box.account == NULL)
+		return 0;
+	s->waiter.wake = on_durable;
+	return account_barrier_or_wake(s->box.account, &s->waiter);
 }
 
 static void

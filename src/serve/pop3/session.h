@@ -50,6 +50,7 @@ struct pop3_session {
 	enum pop3_state     state;
 	unsigned            pending;  /* WHY_EOF, WHY_SHUTDOWN */
 	struct buf          user;     /* of USER, until PASS; after login the name as typed */
+	struct kv_waiter waiter; /* of before_send */
 	struct login        login;
 	struct sasl         sasl;
 	struct pop3_box     box;

@@ -117,9 +117,14 @@ reply_one(struct smtp_session *s, int err, struct str address)
 	bool                    with_address = s->kind->reply_each && address.n <= 256;
 
 	/* 421 would mean that the connection is given up. */
-	buf_printf(out, "%d %s ", row->smtp_code == 421 ? 451 : row->smtp_code, row->smtp_enhanced);
-	if (with_address)
-		buf_printf(out, "<%.*s> ", STR_ARG(address));
+	buf_u64(out, (uint64_t)(row->smtp_code == 421 ? 451 : row->smtp_code));
+	buf_byte(out, ' ');
+	buf_str(out, str_c(row->smtp_enhanced));
+	buf_str(out, with_address ? STR(" <") : STR(" "));
+	if (with_address) {
+		buf_str(out, address);
+		buf_str(out, STR("> "));
+	}
 	if (err < 0)
 		buf_str(out, str_c(row->text));
 	else {
