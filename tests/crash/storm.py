@@ -5,6 +5,7 @@ memory; `tests/crash/run --storm` runs ten thousand, and prints how much longer 
 """
 import base64
 import contextlib
+import multiprocessing
 import random
 import resource
 import socket
@@ -139,7 +140,7 @@ class Guesser(threading.Thread):
             with contextlib.suppress(OSError, AssertionError):
                 imap = Imap(self.server)
                 for i in range(5):
-                    answer = imap.command(f'LOGIN {VICTIM} "guess {i}"')
+                    answer = imap.command(f'LOGIN {TARGET} "guess {i}"')
                     assert not answer.startswith(b"OK"), "a wrong password was taken"
                     self.tried += 1
 
@@ -242,42 +243,65 @@ def measure(server, seconds, probes=4):
     return share(times, 0.5), share(times, 0.99), len(times)
 
 
+@contextlib.contextmanager
+def aside(body):
+    """Runs body(ready, stopping) in a process of its own: rude clients shall not slow down the clients
+    that are measured, but by way of the server."""
+    context = multiprocessing.get_context("fork")
+    ready, stopping = context.Event(), context.Event()
+    process = context.Process(target=body, args=(ready, stopping))
+    process.start()
+    assert ready.wait(120)
+    yield
+    stopping.set()
+    process.join(60)
+    if process.is_alive():
+        process.kill()
+
+
+def slow_crowd(server, connections):
+    """Half are slow; the others sit there, as phones do."""
+    def body(ready, stopping):
+        kinds = [k for k in KINDS if k not in ("imap idle", "imap reader")]
+        crowds = [Slow(server, ["imap idle"], connections // 2, 20.0),
+                  Slow(server, kinds, connections // 2 - connections // 40, 2.0),
+                  Slow(server, ["imap reader"], connections // 40)]
+        for crowd in crowds:
+            crowd.start()
+            crowd.ready.wait()
+        ready.set()
+        stopping.wait()
+    return body
+
+
+def crowd_of(make, n):
+    """n threads of Guesser or Writer."""
+    def body(ready, stopping):
+        for i in range(n):
+            make(i, stopping).start()
+        ready.set()
+        stopping.wait()
+    return body
+
+
 def storm(connections, seconds, report=print):
-    """Prints what ordinary users wait in calm and in each storm, and the ratio."""
+    """Prints what ordinary users wait in calm and in each storm, and the ratio to the calm before it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     connections = min(connections, hard - 1000)
+    storms = ((f"{connections} connections, half slow", slow_crowd, connections),
+              ("20 who guess passwords", lambda s, n: crowd_of(lambda i, e: Guesser(s, e), n), 20),
+              ("50 sessions write to one account", lambda s, n: crowd_of(lambda i, e: Writer(s, i, e), n), 50))
     with Server() as server:
         prepare(server)
         measure(server, 2)
-        calm = measure(server, seconds)
-        report(f"{'':36} p50 ms   p99 ms  ratio  memory MiB")
+        report(f"{'':36} {'p50 ms':>8} {'p99 ms':>8} {'ratio':>6} {'MiB':>6} {'operations':>10}")
 
-        def line(name, figures):
-            report(f"{name:36} {figures[0]:6.1f} {figures[1]:8.1f} {figures[1] / calm[1]:6.1f} "
-                   f"{server.memory('VmRSS') >> 20:8}   {figures[2]} operations")
-        line("calm", calm)
-        # Half are slow; the others sit there, as phones do.
-        slow_kinds = [k for k in KINDS if k not in ("imap idle", "imap reader")]
-        readers = Slow(server, ["imap reader"], connections // 40)
-        slow = Slow(server, slow_kinds, connections // 2 - connections // 40, 2.0)
-        idle = Slow(server, ["imap idle"], connections // 2, 20.0)
-        for crowd in (idle, slow, readers):
-            crowd.start()
-            crowd.ready.wait()
-        line(f"{sum(len(c.open) for c in (idle, slow, readers))} connections, half slow",
-             measure(server, seconds))
-        for crowd in (idle, slow, readers):
-            crowd.stop()
-        line("after it", measure(server, seconds))
-        for name, make, n in (("login storm, 20 guessers", Guesser, 20),
-                              ("50 sessions write to one account", Writer, 50)):
-            stopping = threading.Event()
-            threads = [make(server, stopping) if make is Guesser else make(server, i, stopping)
-                       for i in range(n)]
-            for t in threads:
-                t.start()
-            line(name, measure(server, seconds))
-            stopping.set()
-            for t in threads:
-                t.join(30)
+        def line(name, figures, calm):
+            report(f"{name:36} {figures[0]:8.1f} {figures[1]:8.1f} {figures[1] / calm[1]:6.1f} "
+                   f"{server.memory('VmRSS') >> 20:6} {figures[2]:10}")
+        for name, body, n in storms:
+            calm = measure(server, seconds)
+            line("calm", calm, calm)
+            with aside(body(server, n)):
+                line(name, measure(server, seconds), calm)

@@ -18,7 +18,7 @@ CALLS = "write,pwrite64,writev,pwritev,pwritev2,fsync,fdatasync,sync_file_range,
 LOG_FILE = re.compile(r"/store/\d+\.log$")
 
 # begin and end are numbers of lines; end is None when the call never returned.
-Call = namedtuple("Call", "name path text begin end ok")
+Call = namedtuple("Call", "name path text begin end ok result")
 
 LINE = re.compile(r"(\d+)\s+(?:(\w+)\((\d+)<(.*?)>(.*)|<\.\.\. (\w+) resumed>(.*))$")
 
@@ -34,18 +34,19 @@ def parse(text):
         if resumed:
             at = open_calls.pop(thread, None)
             if at is not None:
-                calls[at] = calls[at]._replace(end=number, ok=succeeded(end))
+                calls[at] = calls[at]._replace(end=number, **outcome(end))
         elif rest.endswith("<unfinished ...>"):
             open_calls[thread] = len(calls)
-            calls.append(Call(name, path, rest, number, None, False))
+            calls.append(Call(name, path, rest, number, None, False, -1))
         else:
-            calls.append(Call(name, path, rest, number, number, succeeded(rest)))
+            calls.append(Call(name, path, rest, number, number, **outcome(rest)))
     return calls
 
 
-def succeeded(text):
+def outcome(text):
     match = re.search(r"\)\s+= (-?\d+)[^=]*$", text)
-    return match is not None and int(match.group(1)) >= 0
+    result = int(match.group(1)) if match else -1
+    return {"ok": result >= 0, "result": result}
 
 
 class Order:
@@ -67,6 +68,11 @@ class Order:
         return write.end is not None and any(
             s.path == write.path and s.ok and s.begin > write.end and s.end < before
             for s in self.syncs)
+
+    def synced_bytes(self, path):
+        """How much of what was written to a log was on disk for sure at the end of the trace."""
+        last = max((s.begin for s in self.syncs if s.ok and s.path == path), default=-1)
+        return sum(w.result for w in self.writes if w.path == path and w.ok and w.end < last)
 
     def assert_reply_rests(self, reply, token):
         """Every send with `reply` comes after the log has `token`, and after its sync."""

@@ -240,6 +240,50 @@ def test_many_at_once():
             order.assert_reply_rests(f"X-Token: {token}", f"X-Token: {token}")
 
 
+def stored(server):
+    """Tokens of the INBOX, and names of mailboxes."""
+    imap = Imap(server, ANN)
+    assert imap.command('LIST "" "*"').startswith(b"OK")
+    names = " ".join(u.decode() for u in imap.untagged).split()
+    imap.select("INBOX", "EXAMINE")
+    assert imap.command("UID FETCH 1:* (BODY.PEEK[HEADER.FIELDS (X-Token)])").startswith(b"OK")
+    tokens = [re.search(rb"X-Token: \S+", v).group().decode()
+              for item in imap.fetched() for k, v in item.items() if k.startswith("BODY[")]
+    imap.close()
+    return tokens, names
+
+
+def test_a_power_cut():
+    """The server is killed, and its log is cut to what was synced by then: what the disk would have
+    after a power cut, at least. All that was acknowledged is there."""
+    for _ in range(3):
+        with traced() as server:
+            workers = [Worker(server, f"w{i}", ("lmtp", "append", "create")[i % 3], 1000) for i in range(12)]
+            logs = list((server.data / "store").glob("*.log"))
+            had = {log: log.stat().st_size for log in logs}
+            with Trace(server) as trace:
+                for worker in workers:
+                    worker.start()
+                eventually(lambda: sum(len(w.told) for w in workers) > 60)
+                server.kill()
+                for worker in workers:
+                    worker.join()
+                order = trace.order()
+            cut = 0
+            for log in (server.data / "store").glob("*.log"):
+                size = had.get(log, 0) + order.synced_bytes(str(log))
+                cut += max(0, log.stat().st_size - size)
+                with open(log, "r+b") as file:
+                    file.truncate(min(size, log.stat().st_size))
+            server.start()
+            tokens, names = stored(server)
+            told = [token for w in workers for _, token in w.told]
+            lost = [t for t in told if t not in tokens and t not in names]
+            assert not lost, lost
+            assert len(tokens) == len(set(tokens))
+            print(f"note: {len(told)} acknowledged, {cut} bytes that were not synced cut off")
+
+
 # --- that these tests can fail ---
 
 GOOD = """\
@@ -279,6 +323,8 @@ def test_the_trace_is_understood():
     refused(GOOD.replace("11 fdatasync(7</d/store/000004", "11 fdatasync(8</d/store/000005"), b)
     refused(GOOD.replace("X-Token: b", "other"), b)
     refused(GOOD.replace("250 2.0.0 b", "451 4.3.0"), b)
+    assert Order(GOOD).synced_bytes("/d/store/000004.log") == 600
+    assert Order("".join(lines[:5] + lines[6:])).synced_bytes("/d/store/000004.log") == 300
     Order(GOOD).assert_nothing_open("250 2.0.0 b", 2)
     refused("".join(lines[:5] + lines[6:]), lambda o: o.assert_nothing_open("250 2.0.0 b", 2))
     refused(GOOD, lambda o: o.assert_nothing_open("250 2.0.0 b", 5))
