@@ -40,7 +40,8 @@ tls13_share_setup(void)
 void
 tls13_put_shares(struct buf *to)
 {
-	static const unsigned char head[] = { 0, 10, 0, 6, 0, 4, 0, 29, 0, 23, 0, 51, 0, 107, 0, 105 };
+	static const unsigned char head[] = { 0, 10, 0, 6, 0, 4, 0, 29, 0, 23, 0, 51, 0, 107, 0,
+		105 };
 
 	buf_put(to, head, sizeof(head));
 	buf_put(to, "\0\x1d\0\x20", 4);
