@@ -12,16 +12,18 @@ from pathlib import Path
 POSTFIX_SERVICE = Path("/etc/systemd/system/multi-user.target.wants/postfix.service")
 
 
-def prepare(root):
-    """The packages of the peers, and as many open files as may be: there will be many sessions."""
+def prepare(root, peers):
+    """The packages that the peers need, and as many open files as may be: there will be many sessions."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if not peers:
+        return
     had_postfix = Path("/usr/sbin/postfix").exists()
     done = subprocess.run([root / "tools" / "install-packages", "build", "bench"])
     if done.returncode != 0:
         print("not all packages are there: what needs them is not measured", file=sys.stderr)
     if not had_postfix and POSTFIX_SERVICE.is_symlink():
         POSTFIX_SERVICE.unlink()  # its package would start it at the next boot
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def build(root, folder):

@@ -24,8 +24,10 @@ def run_load(place, words, seconds):
         told = json.loads(done.stdout)
     except ValueError:
         raise Wrong(f"bench-load ended with {done.returncode}: {done.stderr.strip()[-300:]}") from None
-    if done.returncode != 0 or told["failed"]:
+    if told["failed"]:
         raise Wrong(f"{told['failed']} of {told['ok'] + told['failed']} wrong: {told['first_error']}")
+    if done.returncode != 0:
+        raise Wrong(f"bench-load ended with {done.returncode}: {done.stderr.strip()[-300:] or done.stdout}")
     if not told["ok"]:
         raise Wrong("nothing was done in the time of a round")
     return told

@@ -214,10 +214,13 @@ PARTS = {"machine": machine_text, "throughput": throughput_table, "cpu": cpu_tab
          "failures": failures}
 
 
+def filled(found, made):
+    return found[1] + (made + "\n" if made else "") + found[2]
+
+
 def fill_page(text, data):
     """Replaces what stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`."""
     for name, make in PARTS.items():
         pattern = re.compile(rf"(<!-- begin: {name} -->\n).*?(<!-- end: {name} -->)", re.S)
-        made = make(data)
-        text = pattern.sub(lambda found: found[1] + (made + "\n" if made else "") + found[2], text)
+        text = pattern.sub(lambda found, make=make: filled(found, make(data)), text)
     return text

@@ -20,6 +20,8 @@ class Box:
 
 
 USERS = Box("user", 100)
+SENDERS = Box("smtp", 100)       # the load reads these mailboxes: nothing else may be in them
+CORPUS_USERS = Box("reader", 100)
 PHONES = Box("phone", 100, 100)
 STORES = Box("store", 32, 100)
 POPS = Box("pop", 8, 1_000)
@@ -62,9 +64,9 @@ WORKS = [
     Work("lmtp-1", "LMTP delivery, 1 connection", "lmtp", "lmtp", "messages", USERS, 1),
     Work("lmtp-8", "LMTP delivery, 8 connections", "lmtp", "lmtp", "messages", USERS, 8),
     Work("lmtp-64", "LMTP delivery, 64 connections", "lmtp", "lmtp", "messages", USERS, 64, 8, 10),
-    Work("lmtp-corpus", "LMTP delivery of the corpus, 8 connections", "lmtp", "lmtp", "messages", USERS, 8,
-         corpus=True),
-    Work("smtp", "SMTP to mailbox, 64 connections", "smtp-to-mailbox", "smtp", "messages", USERS, 64, 20, 25,
+    Work("lmtp-corpus", "LMTP delivery of the corpus, 8 connections", "lmtp", "lmtp", "messages",
+         CORPUS_USERS, 8, corpus=True),
+    Work("smtp", "SMTP to mailbox, 64 connections", "smtp-to-mailbox", "smtp", "messages", SENDERS, 64, 20, 25,
          others=("imap",)),
     Work("append", "APPEND, 8 connections", "append", "imap", "messages", USERS, 8, 4),
     *fetch("fetch-flags", "FETCH 1:* flags", 2),
