@@ -8,7 +8,7 @@
 #include "load/smtp.h"
 #include "load/work.h"
 
-enum { RENEW_US = 25 * 60 * 1000 * 1000, POLL_US = 300, DELIVERIES = 100 };
+enum { POLL_US = 300, FIRST_POLL_US = 5000, DELIVERIES = 100 };
 
 struct idle {
 	atomic_uint   ready;   /* sessions in IDLE */
@@ -118,13 +118,25 @@ begin_idle(struct client *c)
 	return r < 0 ? r : imap_until_continue(c, &seen);
 }
 
+/* The first session of an account goes ahead: the others find its password in the server's cache,
+ * and no hundred of them hash the same one at a time. */
+static void
+wait_for_first(struct client *c, struct idle *s)
+{
+	unsigned first = c->index % c->load->o.accounts;
+
+	while (first != c->index && atomic_load(&s->fd[first]) < 0 && atomic_load(&s->ended) == 0)
+		task_sleep_until(&c->task, now_us() + FIRST_POLL_US);
+}
+
 static int
-open_session(struct client *c)
+open_session(struct client *c, struct idle *s)
 {
 	struct imap_seen seen;
 	int              r;
 
 	gate_enter(&c->task);
+	wait_for_first(c, s);
 	r = imap_open(c, &c->load->o.main, c->index);
 	if (r == 0)
 		r = imap_select(c, false, &seen);
@@ -134,38 +146,27 @@ open_session(struct client *c)
 	return r;
 }
 
-static int
-end_idle(struct client *c, struct imap_seen *seen)
-{
-	buf_str(&c->wire.out, STR("DONE\r\n"));
-	return imap_run(c, seen);
-}
-
-/* Holds until stopped. */
+/* Holds until stopped, without a time of its own: ten thousand timers would cost. A run ends before
+ * the half hour after which a client asks again. */
 static int
 hold(struct client *c, struct idle *s)
 {
 	enum imap_took took;
 	int            r = 0;
 
+	c->wire.patient = true;
 	while (r == 0 && !atomic_load(&s->stop)) {
 		struct imap_seen seen = { 0 };
 
-		c->wire.until_us = now_us() + RENEW_US;
 		r = imap_take(c, &seen, &took);
-		c->wire.until_us = 0;
-		if (r == E_TIMEOUT) {
-			r = end_idle(c, &seen);
-			if (r == 0)
-				r = begin_idle(c);
-		} else if (r == 0 && took == IMAP_TAGGED) {
+		if (r == 0 && took == IMAP_TAGGED)
 			r = client_fail(c, E_SYNTAX, "the server ended IDLE");
-		}
 		if (seen.has_bye && !atomic_load(&s->stop))
 			r = client_fail(c, E_CLOSED, "the server said BYE");
 		if (seen.has_exists)
 			atomic_store(&s->told_us[c->index], now_us());
 	}
+	c->wire.patient = false;
 	atomic_store(&s->fd[c->index], -1);
 	return atomic_load(&s->stop) ? 0 : r;
 }
@@ -173,7 +174,7 @@ hold(struct client *c, struct idle *s)
 static int
 idle_session(struct client *c, struct idle *s)
 {
-	int r = open_session(c);
+	int r = open_session(c, s);
 
 	if (r < 0) {
 		atomic_fetch_add(&s->ended, 1);
