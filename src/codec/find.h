@@ -16,7 +16,7 @@
 
 struct find {
 	struct str needle;
-	size_t     one, two; /* places of the two bytes, one < two; both 0 in a needle of one byte */
+	size_t     one, two; /* places of the two bytes, one < two; both 0 in one of one byte */
 	size_t   (*run)(const struct find *, struct str text);
 };
 

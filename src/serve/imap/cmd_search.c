@@ -13,7 +13,7 @@
 enum { INLINE_MS = 10, JOB_MS = 20 };
 /* A line to the client after each such time: who has gone is found out by that, and waits for the
  * line are not mistaken for a dead server. */
-enum { PROGRESS_MS = 2000 };
+enum { PROGRESS_MS = 10000 };
 
 struct slot {
 	struct run *run;

@@ -165,7 +165,7 @@ judge_text(struct search_worker *w, const struct candidate *c, const struct text
 
 /* A text that is too large to be had at once. */
 static int
-judge_pieces(struct search_worker *w, struct candidate *c, const struct text_want *want)
+judge_large(struct search_worker *w, struct candidate *c, const struct text_want *want)
 {
 	const struct text_sink sink = search_look_sink(&w->look);
 	struct text_date       date;
@@ -183,22 +183,19 @@ judge_pieces(struct search_worker *w, struct candidate *c, const struct text_wan
 
 /* Decodes it, as much as is wanted, and keeps it when it is all of it. */
 static int
-judge_decoded(struct search_worker *w, struct candidate *c, bool top_only)
+judge_decoded(struct search_worker *w, struct candidate *c, const struct text_want *want)
 {
-	const struct text_want want = {
-		.mailbox = w->search->view->mailbox, .message = &c->m, .top_only = top_only
-	};
-	struct text            t;
-	int                    r = text_make(w->builder, &want, &t);
+	struct text t;
+	int         r = text_make(w->builder, want, &t);
 
 	if (r < 0)
 		return r;
 	/* That it cannot be kept is no fault of the search. */
-	if (!top_only && c->chunk == 0)
+	if (!want->top_only)
 		(void)text_keep(w->keeper, &c->m, &t);
 	if (t.is_large)
-		return judge_pieces(w, c, &want);
-	c->answer = judge_text(w, c, &t, top_only);
+		return judge_large(w, c, want);
+	c->answer = judge_text(w, c, &t, want->top_only);
 	return 0;
 }
 
@@ -214,17 +211,21 @@ need_builder(struct search_worker *w)
 	return r;
 }
 
-/* The header first, where that may do. */
+/* The header first, where that may do. is_large: it is known to be. */
 static int
-judge_unkept(struct search_worker *w, struct candidate *c)
+judge_unkept(struct search_worker *w, struct candidate *c, bool is_large)
 {
 	const struct search *s = w->search;
+	struct text_want     want = { .mailbox = s->view->mailbox, .message = &c->m };
 	int                  r = need_builder(w);
 
-	if (r == 0 && (s->strings.in_top || s->sent_date))
-		r = judge_decoded(w, c, true);
+	if (r == 0 && (s->strings.in_top || s->sent_date)) {
+		want.top_only = true;
+		r = judge_decoded(w, c, &want);
+	}
+	want.top_only = false;
 	if (r == 0 && c->answer == SEARCH_UNKNOWN)
-		r = judge_decoded(w, c, false);
+		r = is_large ? judge_large(w, c, &want) : judge_decoded(w, c, &want);
 	if (r == E_MESSAGE_GONE) {
 		c->answer = SEARCH_NO;
 		r = 0;
@@ -236,18 +237,14 @@ judge_unkept(struct search_worker *w, struct candidate *c)
 static int
 judge_open(struct search_worker *w, struct candidate *c, bool *ret_quick)
 {
-	struct text t;
+	struct text t = { 0 };
 	int         r = c->chunk != 0 ? text_open(w->reader, c->chunk) : E_NOT_FOUND;
 
 	*ret_quick = false;
 	if (r < 0 && r != E_NOT_FOUND)
 		return r;
-	if (r == E_NOT_FOUND || !text_get(w->reader, &c->m, &t)) {
-		c->chunk = 0;
-		return judge_unkept(w, c);
-	}
-	if (t.is_large)
-		return judge_unkept(w, c);
+	if (r == E_NOT_FOUND || !text_get(w->reader, &c->m, &t) || t.is_large)
+		return judge_unkept(w, c, t.is_large);
 	c->answer = judge_text(w, c, &t, false);
 	*ret_quick = true;
 	return 0;

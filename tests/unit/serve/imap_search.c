@@ -1,6 +1,9 @@
 /* Tests of serve/imap: SEARCH and ESEARCH over messages of every kind, in a mailbox with gaps. */
 #include "imap_rig.h"
 
+#include <poll.h>
+
+#include "base/clock.h"
 #include "base/error.h"
 #include "serve/imap/search_text.h"
 
@@ -463,6 +466,86 @@ test_limits(void **state)
 	check(r, line.p, "");
 }
 
+/* --- long searches --- */
+
+enum { LARGE = 40, LARGE_BYTES = 1500000 };
+
+/* Texts too large to be kept: each search decodes them. */
+static void
+fill_large(struct rig *r)
+{
+	const struct actor          actor = { .protocol = ACTOR_ADMIN };
+	const struct append_options options = { .internal_ms = 1000000000000 };
+	OWN_BUF struct buf          text = BUF_INIT(2 * LARGE_BYTES);
+	OWN(account)                a = rig_account(r);
+	OWN(ingest)                 in = NULL;
+	struct appended             done;
+	mailbox_id                  id;
+
+	buf_str(&text, STR("Subject: large\r\n\r\n"));
+	while (text.n < LARGE_BYTES)
+		buf_printf(&text, "line %zu of a text that is long\r\n", text.n);
+	assert_int_equal(mailbox_find(a, STR("INBOX"), &id), 0);
+	assert_int_equal(ingest_new(r->server.store, 2 * LARGE_BYTES, &in), 0);
+	assert_int_equal(ingest_write(in, buf_view(&text)), 0);
+	assert_int_equal(ingest_end(in), 0);
+	for (int i = 0; i < LARGE; i++)
+		assert_int_equal(message_append(a, id, in, &options, &actor, &done), 0);
+	assert_int_equal(account_barrier(a), 0);
+}
+
+static unsigned long
+operations(struct rig *r)
+{
+	return kv_fault_set(r->kv, 0, false, 0);
+}
+
+/* A search says now and then that it goes on, and ends when nobody is there to hear it. */
+static void
+test_client_has_gone(void **state)
+{
+	struct rig   *r = *state;
+	struct pollfd p = { .events = POLLIN };
+	unsigned long whole, part;
+
+	fill_large(r);
+	rig_login(r, 1, "INBOX");
+	operations(r);
+	play(r, "1> s0 SEARCH BODY nowhere\n1! s0\n");
+	operations(r);
+	play(r, "1> s1 SEARCH BODY nowhere\n1! s1\n");
+	whole = operations(r);
+	play(r, "1> s2 SEARCH BODY nowhere\n");
+	p.fd = r->clients[1].fd;
+	while (poll(&p, 1, 1) == 0)
+		clock_test_advance(4000);
+	play(r, "1< * OK Searched ~% of the mailbox\n");
+	rig_close(r, 1);
+	for (; net_conns(r->server.net) != 0; poll(NULL, 0, 1))
+		clock_test_advance(4000);
+	part = operations(r);
+	if (part > whole / 2)
+		fail_msg("%lu operations of %lu after the client has gone", part, whole);
+}
+
+/* Two sessions of one account search at the same time, and both come to their end. */
+static void
+test_turns(void **state)
+{
+	struct rig *r = *state;
+
+	fill_large(r);
+	for (int i = 1; i <= 4; i++)
+		rig_login(r, i, "INBOX");
+	for (int i = 0; i < 3; i++)
+		play(r, "1> a SEARCH BODY nowhere\n2> a SEARCH BODY \"line 15\"\n"
+		        "3> a SEARCH SUBJECT large\n4> a SEARCH TEXT nowhere\n"
+		        "1< * SEARCH\n1! a\n2! a\n3! a\n4! a\n");
+	play(r, "1> a SEARCH BODY nowhere\n2> a SEARCH BODY nowhere\n3> a SEARCH BODY nowhere\n");
+	rig_close(r, 2);
+	play(r, "1! a\n3! a\n");
+}
+
 /* What the grammar refuses, and with which word. */
 static void
 test_refused_arguments(void **state)
@@ -496,6 +579,8 @@ main(void)
 		RIG_TEST(test_answers_nobody_reads),
 		RIG_TEST(test_limits),
 		RIG_TEST(test_refused_arguments),
+		RIG_TEST(test_client_has_gone),
+		RIG_TEST(test_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
