@@ -68,10 +68,13 @@ struct salvage_log {
 };
 typedef int salvage_record_fn(void *arg, struct str record);
 int salvage_log_read(struct salvage_file *, salvage_record_fn *, void *arg, struct salvage_log *ret);
-/* The changes of a record of the write-ahead log, which are numbered *ret_first up to, without,
- * *ret_end. E_CORRUPT. */
-int salvage_batch_read(struct str record, const struct salvage_sink *, uint64_t *ret_first,
-    uint64_t *ret_end);
+/* A record of the write-ahead log: its changes are numbered first up to, without, end. */
+struct salvage_batch {
+	uint64_t first, end;
+	uint64_t columns; /* a set of bits */
+};
+/* E_CORRUPT. */
+int salvage_batch_read(struct str record, const struct salvage_sink *, struct salvage_batch *ret);
 
 /* --- salvage_manifest.c --- */
 
@@ -89,6 +92,7 @@ struct salvage_manifest {
 	uint64_t             log_min;  /* logs from here on are read at a start */
 	uint64_t             last_seq; /* of the last change that it knows of */
 	uint64_t             blob_min; /* the oldest blob file that a table refers to */
+	uint64_t             columns;  /* a set of bits; there is always column 0 */
 	bool                 whole;    /* read to its end without damage */
 	struct salvage_live *live;
 	size_t               n_live, cap_live;

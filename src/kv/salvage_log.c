@@ -242,7 +242,7 @@ enum {
 
 /* 1: an entry, 0: something without one, or E_CORRUPT. */
 static int
-read_op(struct unpack *u, struct salvage_entry *e)
+read_op(struct unpack *u, struct salvage_entry *e, uint64_t *columns)
 {
 	uint8_t op = unpack_u8(u);
 	bool    has_column = op == OP_CF_DELETE || op == OP_CF_VALUE || op == OP_CF_SINGLE ||
@@ -252,8 +252,7 @@ read_op(struct unpack *u, struct salvage_entry *e)
 		return 0;
 	if (op == OP_LOG_DATA)
 		return unpack_str(u), 0;
-	if (has_column)
-		unpack_var(u); /* the key says as much */
+	*columns |= 1ULL << (has_column ? unpack_var(u) % 64 : 0);
 	e->value = STR_NONE;
 	e->key = unpack_str(u);
 	switch (op) {
@@ -279,17 +278,15 @@ read_op(struct unpack *u, struct salvage_entry *e)
 }
 
 int
-salvage_batch_read(struct str record, const struct salvage_sink *sink, uint64_t *ret_first,
-    uint64_t *ret_end)
+salvage_batch_read(struct str record, const struct salvage_sink *sink, struct salvage_batch *ret)
 {
 	struct unpack        u = unpack_of(record);
 	struct salvage_entry e = { .seq = unpack_u64(&u) };
 	uint32_t             count = unpack_u32(&u);
 
-	*ret_first = e.seq;
-	*ret_end = e.seq + count;
+	*ret = (struct salvage_batch){ .first = e.seq, .end = e.seq + count };
 	while (unpack_ok(&u) && u.left.n > 0) {
-		int r = read_op(&u, &e);
+		int r = read_op(&u, &e, &ret->columns);
 
 		if (r < 0 || !unpack_ok(&u))
 			return E_CORRUPT;

@@ -20,7 +20,7 @@ struct build {
 	uint64_t                 log[COLUMNS_MAX];
 	bool                     seen[COLUMNS_MAX];
 	uint64_t                 column, edit_log; /* of the edit: its column comes last */
-	bool                     has_log;
+	bool                     has_log, adds_column;
 	size_t                   first_new; /* of the files that the edit adds, behind its deletions */
 	int                      err;
 };
@@ -168,8 +168,11 @@ read_field(struct build *b, struct unpack *u, uint64_t tag)
 	case TAG_COLUMN:
 		b->column = unpack_var(u);
 		return true;
-	case TAG_COMPARATOR:
 	case TAG_COLUMN_ADD:
+		b->adds_column = true;
+		unpack_str(u);
+		return true;
+	case TAG_COMPARATOR:
 		unpack_str(u);
 		return true;
 	case TAG_COLUMN_DROP:
@@ -202,7 +205,7 @@ read_edit(void *arg, struct str record)
 	struct unpack u = unpack_of(record);
 
 	b->column = 0;
-	b->has_log = false;
+	b->has_log = b->adds_column = false;
 	b->first_new = SIZE_MAX;
 	while (unpack_ok(&u) && u.left.n > 0)
 		if (!read_field(b, &u, unpack_var(&u)))
@@ -213,6 +216,8 @@ read_edit(void *arg, struct str record)
 		return E_CORRUPT;
 	if (b->has_log)
 		note_log(b, b->edit_log);
+	if (b->adds_column)
+		b->m->columns |= 1ULL << b->column % 64;
 	for (size_t i = b->first_new; i < b->m->n_live; i++)
 		b->m->live[i].in_blobs = b->column != 0;
 	return 0;
@@ -265,7 +270,7 @@ finish(struct build *b)
 int
 salvage_manifest_read(int dir_fd, struct kv_files *files, struct salvage_manifest *ret)
 {
-	struct salvage_manifest m = { 0 };
+	struct salvage_manifest m = { .columns = 1 };
 	struct build            b = { .m = &m };
 	struct salvage_file     f;
 	struct salvage_log      log = { 0 };

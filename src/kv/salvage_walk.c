@@ -212,20 +212,22 @@ struct log_reading {
 	struct walk        *w;
 	struct salvage_sink sink;
 	uint64_t            first, end; /* numbers of its changes; 0: none */
+	uint64_t            columns;    /* that it has changes of */
 };
 
 static int
 take_batch(void *arg, struct str record)
 {
-	struct log_reading *l = arg;
-	uint64_t            first, end;
-	int                 r = salvage_batch_read(record, &l->sink, &first, &end);
+	struct log_reading  *l = arg;
+	struct salvage_batch batch;
+	int                  r = salvage_batch_read(record, &l->sink, &batch);
 
 	if (r < 0)
 		return r;
 	if (l->first == 0)
-		l->first = first;
-	l->end = end > l->end ? end : l->end;
+		l->first = batch.first;
+	l->end = batch.end > l->end ? batch.end : l->end;
+	l->columns |= batch.columns;
 	return 0;
 }
 
@@ -243,6 +245,11 @@ read_log(struct walk *w, struct salvage_file *f)
 	if (w->manifest.whole && l.first > w->next_seq && log.n_damages == 0) {
 		salvage_damage(f, 0, 0, "changes before its first one are missing: an earlier log was "
 		    "lost or cut, or the MANIFEST has lost its end");
+		w->manifest.whole = false;
+	}
+	if (w->manifest.whole && (l.columns & ~w->manifest.columns) != 0) {
+		salvage_damage(f, 0, 0, "has changes of a kind that the MANIFEST, which has lost its end, "
+		    "does not know");
 		w->manifest.whole = false;
 	}
 	w->next_seq = l.end > w->next_seq ? l.end : w->next_seq;

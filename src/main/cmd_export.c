@@ -1,10 +1,14 @@
-/* export: reads every message over the control line and writes it as the format says. */
+/* export: reads every message over the control line, or from the store when no server runs, and
+ * writes it as the format says. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "main/commands.h"
 #include "main/control.h"
+#include "kv/salvage.h"
 #include "main/export_files.h"
+#include "main/export_store.h"
 
 enum { MESSAGE_MAX = 1 << 30 };
 
@@ -95,33 +99,52 @@ write_all(struct control *c, const struct export_target *t, uint64_t *n)
 	}
 }
 
+static int
+from_server(const struct config *config, const struct options *o, const struct export_target *t,
+    uint64_t *n)
+{
+	struct control control;
+	json_t        *request;
+	int            r = control_open(config, &control);
+
+	if (r != EXIT_OK)
+		return r;
+	request = json_pack("{s:s}", "op", "export");
+	json_object_set_new(request, "account", json_stringn(o->account.p, o->account.n));
+	if (t->one_mailbox)
+		json_object_set_new(request, "mailbox", json_stringn(o->mailbox.p, o->mailbox.n));
+	r = control_send(&control, request);
+	if (r == EXIT_OK)
+		r = write_all(&control, t, n);
+	control_close(&control);
+	return r;
+}
+
 int
 cmd_export(const struct command *command, const struct options *o, struct arena *a)
 {
 	struct export_target target = { .out = o->words[0], .one_mailbox = o->mailbox.n != 0 };
 	struct config        config;
-	struct control       control;
-	json_t              *request;
+	const char          *store;
 	uint64_t             n = 0;
-	int                  r;
+	int                  lock = -1, r;
 
 	if (o->account.n == 0 || choose_format(o->format, &target.format) != EXIT_OK) {
 		tell("use it as: postrider %s", command->usage);
 		return EXIT_USAGE;
 	}
 	r = options_config(o, a, &config);
-	if (r == EXIT_OK)
-		r = control_open(&config, &control);
 	if (r != EXIT_OK)
 		return r;
-	request = json_pack("{s:s}", "op", "export");
-	json_object_set_new(request, "account", json_stringn(o->account.p, o->account.n));
-	if (target.one_mailbox)
-		json_object_set_new(request, "mailbox", json_stringn(o->mailbox.p, o->mailbox.n));
-	r = control_send(&control, request);
-	if (r == EXIT_OK)
-		r = write_all(&control, &target, &n);
-	control_close(&control);
+	store = engine_path(&config, "store", a);
+	if (store == NULL)
+		return EXIT_FAILED;
+	if (access(store, F_OK) == 0 && kv_store_lock(store, &lock) == 0)
+		r = export_store(&config, o, &target, &n);
+	else
+		r = from_server(&config, o, &target, &n);
+	if (lock >= 0)
+		close(lock);
 	printf("%llu exported\n", (unsigned long long)n);
 	return r;
 }

@@ -137,7 +137,8 @@ engine_open(const struct config *c, bool quiet, struct engine *ret)
 	if (r == 0)
 		r = complete_accounts(&e, &a);
 	if (r < 0) {
-		tell("cannot start: %s", error_row(r)->text);
+		tell("cannot start: %s%s", error_row(r)->text,
+		    r == E_CORRUPT ? " (see postrider check, postrider repair)" : "");
 		engine_close(&e);
 		return EXIT_FAILED;
 	}

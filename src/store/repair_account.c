@@ -393,8 +393,12 @@ lose(struct fix *f, const struct message *m, mailbox_id box, bool header)
 
 	say_lost(f, m, box, header && o != NULL ? "body lost, header kept with a notice" : "lost");
 	f->rep->lost++;
-	if (o == NULL)
+	if (o == NULL) {
+		struct key place = key_place(m->email);
+
+		kv_del(&f->batch, key_str(&place));
 		return;
+	}
 	o->is_over = !header;
 	o->is_notice = true;
 	o->mailbox = box;
@@ -513,13 +517,19 @@ fix_place(struct fix *f, struct str key, struct str value)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	o = find_orphan(f, email);
-	if (o != NULL && !p.expunged) {
+	if (!p.expunged) {
 		struct box *b = find_box(f, p.mailbox);
 
-		o->mailbox = p.mailbox;
 		/* Its UID was used, too. */
 		if (b != NULL && p.uid >= b->rec.uidnext)
 			b->rec.uidnext = p.uid + 1;
+		if (o != NULL) {
+			o->mailbox = p.mailbox;
+		} else {
+			say_lost(f, &(struct message){ .uid = p.uid }, p.mailbox,
+			    "lost: neither its record nor its reference is left");
+			f->rep->lost++;
+		}
 	} else if (o != NULL && !o->is_notice) {
 		o->is_over = true; /* it was expunged: it does not come back */
 	}
@@ -770,8 +780,8 @@ fix_all(struct fix *f)
 		char     kind;
 		fix_row *fn;
 	} KINDS[] = {
-		{ 'b', read_box }, { 'm', fix_message }, { 'f', fix_facts }, { 'x', fix_expunged },
-		{ 'e', fix_place }, { 't', fix_thread }, { 'c', fix_log }, { 'S', fix_subscription },
+		{ 'b', read_box }, { 'm', fix_message }, { 'x', fix_expunged }, { 'e', fix_place },
+		{ 'f', fix_facts }, { 't', fix_thread }, { 'c', fix_log }, { 'S', fix_subscription },
 	};
 	int r = kv_version(f->kv, part_of(f), &f->version);
 
