@@ -62,7 +62,7 @@ int
 column_push(struct column *c, unsigned char code)
 {
 	if (c->n == c->cap) {
-		size_t         cap = c->cap != 0 ? c->cap + c->cap / 2 : FIRST_CODES;
+		size_t         cap = c->cap < FIRST_CODES ? FIRST_CODES : c->cap + c->cap / 2;
 		unsigned char *grown = mem_realloc(c->code, cap);
 
 		if (grown == NULL)
