@@ -692,6 +692,35 @@ test_idle(void **state)
 	assert_int_equal(count_messages(r), 3);
 }
 
+/* Records are read ahead for the second message on: what others do meanwhile is seen all the same. */
+static void
+test_expunged_by_others_while_read_in_order(void **state)
+{
+	struct rig    *r = *state;
+	struct client *c;
+	char           command[32];
+
+	for (int i = 0; i < 80; i++)
+		put_message(r, STR(MESSAGE_1));
+	c = client_login(r);
+	for (unsigned i = 1; i <= 80; i++) {
+		if (i == 5)
+			expunge_uid(r, 6);
+		if (i == 40)
+			put_message(r, STR(MESSAGE_2));
+		if (i != 6) {
+			check_retr(c, i, STR(MESSAGE_1));
+			continue;
+		}
+		snprintf(command, sizeof(command), "RETR %u", i);
+		say(c, command, "-ERR");
+	}
+	check_retr(c, 3, STR(MESSAGE_1));
+	check_retr(c, 4, STR(MESSAGE_1));
+	check_retr(c, 79, STR(MESSAGE_1));
+	client_close(c);
+}
+
 int
 main(void)
 {
@@ -707,6 +736,7 @@ main(void)
 		T(test_retr_is_exact),
 		T(test_large_messages),
 		T(test_top),
+		T(test_expunged_by_others_while_read_in_order),
 		T(test_seen_at_quit),
 		T(test_a_lost_connection_removes_nothing),
 		T(test_two_sessions),
