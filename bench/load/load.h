@@ -21,7 +21,8 @@
  *   smtp-to-mailbox  SMTP to --port; ends when --imap shows all; counted in messages readable
  *   append           APPEND with LITERAL+ where announced
  *   fetch-flags fetch-header-fields fetch-envelope fetch-bodies     FETCH 1:*, counted in messages
- *   select store search-body                       one command each, STORE alternates + and -
+ *   select store search-body                       one command each; STORE changes a flag of one
+ *                    of the newest messages
  *   login phone pop3 pop3-delete  whole sessions; POP3 is counted in messages
  *   idle             --connections sessions in IDLE. Writes `ready` to stderr, holds until stdin
  *                    ends. With --deliver, --count messages (100) go to random ones of them, at
