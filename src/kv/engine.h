@@ -84,17 +84,21 @@ struct kv_op {
 int kv_op_next(struct unpack *, struct kv_op *ret);
 
 /*
- * A blob's head: flags:1 header_n:4le header [body]
+ * A blob's head: flags:1 header_n:4le home:16 header [body]
  * The body lies in it when KV_HEAD_WHOLE is set: small messages, written in one batch.
+ * With KV_HEAD_HOME `home` is the reference (account:8be email:8be) that the blob was born with.
  */
-enum { KV_HEAD_WHOLE = 1, KV_HEAD_FIXED = 5, KV_HEAD_BODY_MAX = 16 << 10 };
+enum { KV_HEAD_WHOLE = 1, KV_HEAD_HOME = 2 };
+enum { KV_REF_N = 16, KV_HEAD_FIXED = 5 + KV_REF_N, KV_HEAD_BODY_MAX = 16 << 10 };
 
 struct kv_head {
 	bool       whole;
+	struct str home; /* empty: none */
 	struct str header, body;
 };
 
-void kv_head_begin(struct buf *, bool whole, size_t header_n);
+void kv_head_begin(struct buf *, bool whole, size_t header_n); /* without a home */
+void kv_head_set_home(char *head, uint64_t account, uint64_t email);
 int  kv_head_parse(struct str, struct kv_head *ret); /* 0 or E_CORRUPT */
 
 #endif

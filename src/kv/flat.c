@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-enum { HEAL_PATIENCE_MS = 500, VERSION_N = 8 };
+enum { HEAL_PATIENCE_MS = 500 };
 
 static const struct kv_ops FLAT_OPS;
 
@@ -55,15 +55,15 @@ version_slot(struct flat *f, struct kv_part part)
 	return &f->versions[h >> 32 & (FLAT_VERSIONS - 1)];
 }
 
-static int
-version_read(struct flat *f, struct kv_part part, uint64_t *ret)
+int
+flat_version_read(struct flat *f, struct kv_part part, uint64_t *ret)
 {
 	struct layout_key key;
 	struct flat_value value;
 	struct unpack     u;
 	int               r;
 
-	layout_record(&key, part, STR_NONE);
+	layout_version(&key, part);
 	r = f->engine->get(f, LAYOUT_RECORD, layout_view(&key), &value);
 	if (r == E_NOT_FOUND) {
 		*ret = 0;
@@ -83,7 +83,7 @@ flat_version(struct kv *kv, struct kv_part part, uint64_t *ret)
 	struct flat *f = flat_of(kv);
 
 	GATE_SCOPE(&f->gate);
-	return version_read(f, part, ret);
+	return flat_version_read(f, part, ret);
 }
 
 /* Under the write lock: is the partition at `expect`? */
@@ -95,7 +95,7 @@ version_check(struct flat *f, const struct kv_step *step)
 	int                        r;
 
 	if (version == 0 || slot->part.kind != step->part.kind || slot->part.id != step->part.id) {
-		r = version_read(f, step->part, &version);
+		r = flat_version_read(f, step->part, &version);
 		if (r < 0)
 			return r;
 	}
@@ -166,12 +166,10 @@ flat_part_next(struct kv *kv, enum kv_kind kind, uint64_t from, uint64_t *ret)
 	r = flat_scan_raw(flat_of(kv), &range, &it);
 	if (r < 0)
 		return r;
-	/* A partition is there when it has a record; the version row stays behind for ever. */
-	while ((r = kv_iter_next(it, &key, &value)) == 1) {
+	r = kv_iter_next(it, &key, &value);
+	if (r == 1) {
 		struct unpack u = unpack_of(str_skip(key, 1));
 
-		if (key.n == LAYOUT_PART_N)
-			continue;
 		*ret = unpack_be64(&u);
 		return 0;
 	}
@@ -179,80 +177,6 @@ flat_part_next(struct kv *kv, enum kv_kind kind, uint64_t from, uint64_t *ret)
 }
 
 /* --- commits --- */
-
-static void
-write_ref(struct flat *f, struct flat_write *w, const struct kv_op *op)
-{
-	struct kv_blob_id id;
-	struct layout_key key;
-
-	memcpy(id.b, op->key.p, sizeof(id.b));
-	layout_has_ref(&key, &id, str_skip(op->key, sizeof(id.b)));
-	if (op->kind == KV_OP_REF)
-		f->engine->write_put(f, w, LAYOUT_RECORD, layout_view(&key), STR_NONE);
-	else
-		f->engine->write_del(f, w, LAYOUT_RECORD, layout_view(&key));
-}
-
-static void
-write_part(struct flat *f, struct flat_write *w, const struct kv_op *op)
-{
-	struct unpack     u = unpack_of(str_skip(op->key, sizeof(struct kv_blob_id)));
-	struct kv_blob_id id;
-
-	memcpy(id.b, op->key.p, sizeof(id.b));
-	flat_write_part(f, w, &id, unpack_be32(&u), op->value);
-}
-
-static void
-write_op(struct flat *f, struct flat_write *w, struct kv_part part, const struct kv_op *op)
-{
-	struct layout_key key, end;
-
-	switch (op->kind) {
-	case KV_OP_PUT:
-		layout_record(&key, part, op->key);
-		f->engine->write_put(f, w, LAYOUT_RECORD, layout_view(&key), op->value);
-		break;
-	case KV_OP_DEL:
-		layout_record(&key, part, op->key);
-		f->engine->write_del(f, w, LAYOUT_RECORD, layout_view(&key));
-		break;
-	case KV_OP_DEL_RANGE:
-		layout_range(part, &(struct kv_range){ op->key, op->value, false }, &key, &end);
-		if (str_cmp(layout_view(&key), layout_view(&end)) < 0)
-			f->engine->write_del_range(f, w, layout_view(&key), layout_view(&end));
-		break;
-	case KV_OP_REF:
-	case KV_OP_UNREF:
-		write_ref(f, w, op);
-		break;
-	case KV_OP_PART:
-		write_part(f, w, op);
-		break;
-	}
-}
-
-/* The batch and the partition's new version as changes of the maps; NULL without memory. */
-static struct flat_write *
-write_build(struct flat *f, const struct kv_step *step, const struct kv_batch *b)
-{
-	struct flat_write *w = f->engine->write_new(f);
-	struct unpack      u = unpack_of(buf_view(&b->ops));
-	struct layout_key  key;
-	struct kv_op       op;
-	char               version[VERSION_N];
-
-	if (w == NULL)
-		return NULL;
-	while (kv_op_next(&u, &op) == 1)
-		write_op(f, w, step->part, &op);
-	for (int i = 0; i < VERSION_N; i++)
-		version[i] = (char)(step->next >> (8 * i));
-	layout_record(&key, step->part, STR_NONE);
-	f->engine->write_put(f, w, LAYOUT_RECORD, layout_view(&key), str_of(version, VERSION_N));
-	return w;
-}
 
 int
 flat_apply(struct flat *f, struct flat_write *w, kv_ticket *ret)
@@ -311,10 +235,12 @@ flat_commit(struct kv *kv, const struct kv_step *step, const struct kv_batch *b,
 	if (r < 0)
 		return r;
 	GATE_SCOPE(&f->gate);
-	w = write_build(f, step, b);
+	w = f->engine->write_new(f);
 	if (w == NULL)
 		return E_NOMEM;
-	r = commit_write(f, step, w, ret);
+	r = flat_build(f, step, b, w);
+	if (r == 0)
+		r = commit_write(f, step, w, ret);
 	f->engine->write_free(w);
 	return r;
 }

@@ -92,6 +92,11 @@ void flat_done(struct flat *);
 int flat_write_now(struct flat *, struct flat_write *w);
 /* The same for a caller that holds the write lock; sets the ticket. Does not free w. */
 int flat_apply(struct flat *, struct flat_write *w, kv_ticket *ret);
+/* Of a partition, from the map; the caller is inside the gate. */
+int  flat_version_read(struct flat *, struct kv_part, uint64_t *ret);
+/* kv/flat_build.c: the batch and the partition's new version into w. */
+int  flat_build(
+    struct flat *, const struct kv_step *, const struct kv_batch *, struct flat_write *);
 /* Opens a raw scan; enters the gate. */
 int flat_scan_raw(struct flat *, const struct flat_range *, struct kv_iter **ret);
 
@@ -101,7 +106,7 @@ flat_of(struct kv *kv)
 	return CONTAINER_OF(kv, struct flat, kv);
 }
 
-/* kv/flat_blob.c: the blob members of kv_ops. */
+/* kv/flat_blob.c, kv/flat_refs.c: the blob members of kv_ops. */
 int flat_blob_put(struct kv *, const struct kv_blob_id *, uint32_t part, struct str value);
 int flat_blob_header(struct kv *, const struct kv_blob_id *, struct buf *to);
 int flat_blob_body(struct kv *, const struct kv_blob_id *, uint64_t off, size_t n, struct buf *to);
@@ -110,8 +115,10 @@ int flat_blob_read(
 int flat_blob_refs(struct kv *, const struct kv_blob_id *, uint64_t *ret);
 int flat_blob_release(struct kv *, const struct kv_blob_id *);
 int flat_blob_collect(struct kv *, int64_t before_ms, size_t max, size_t *ret_removed);
-/* One part into a write, with the row that says that it exists. */
-void flat_write_part(
+/* A part held still by the engine, until unpin. */
+int flat_part_get(struct flat *, const struct kv_blob_id *, uint32_t part, struct flat_value *ret);
+/* One part of a batch into a write, with the row that says that it exists, if it needs one. */
+int flat_write_new_part(
     struct flat *, struct flat_write *, const struct kv_blob_id *, uint32_t part, struct str value);
 
 #endif

@@ -115,7 +115,7 @@ kv_snapshot_to(struct kv *kv, const char *dir, struct buf *detail)
 void
 kv_batch_init(struct kv_batch *b)
 {
-	buf_init(&b->ops, KV_BATCH_MAX);
+	*b = (struct kv_batch){ .ops = BUF_INIT(KV_BATCH_MAX) };
 }
 
 void
@@ -128,6 +128,8 @@ void
 kv_batch_reset(struct kv_batch *b)
 {
 	buf_reset(&b->ops);
+	b->head_at = 0;
+	b->unrefs = false;
 }
 
 static void
@@ -199,15 +201,30 @@ put_ref(struct kv_batch *b, enum kv_op_kind kind, const struct kv_blob_id *id, u
 	pack_be64(&b->ops, email);
 }
 
+/* The first reference of a blob that this batch has just put goes into the blob's head. Behind a
+ * kv_unref it may not: that may be of the same reference, and what is in the head comes first. */
+static bool
+ref_fits_head(const struct kv_batch *b, const struct kv_blob_id *id)
+{
+	return b->ops.err == 0 && b->head_at != 0 && !b->unrefs &&
+	    memcmp(b->ops.p + b->head_at - 4 - sizeof(id->b), id->b, sizeof(id->b)) == 0;
+}
+
 void
 kv_ref(struct kv_batch *b, const struct kv_blob_id *id, uint64_t account, uint64_t email)
 {
-	put_ref(b, KV_OP_REF, id, account, email);
+	if (ref_fits_head(b, id)) {
+		kv_head_set_home(b->ops.p + b->head_at, account, email);
+		b->head_at = 0;
+	} else {
+		put_ref(b, KV_OP_REF, id, account, email);
+	}
 }
 
 void
 kv_unref(struct kv_batch *b, const struct kv_blob_id *id, uint64_t account, uint64_t email)
 {
+	b->unrefs = true;
 	put_ref(b, KV_OP_UNREF, id, account, email);
 }
 
@@ -234,6 +251,7 @@ kv_batch_blob(
 		return;
 	}
 	put_part(b, id, KV_PART_HEAD, head_n);
+	b->head_at = whole ? b->ops.n : 0;
 	kv_head_begin(&b->ops, whole, header.n);
 	buf_str(&b->ops, header);
 	if (!whole)
@@ -273,6 +291,18 @@ kv_head_begin(struct buf *to, bool whole, size_t header_n)
 {
 	pack_u8(to, whole ? KV_HEAD_WHOLE : 0);
 	pack_u32(to, (uint32_t)header_n);
+	pack_be64(to, 0);
+	pack_be64(to, 0);
+}
+
+void
+kv_head_set_home(char *head, uint64_t account, uint64_t email)
+{
+	head[0] |= KV_HEAD_HOME;
+	for (int i = 0; i < 8; i++) {
+		head[5 + i] = (char)(account >> (8 * (7 - i)));
+		head[13 + i] = (char)(email >> (8 * (7 - i)));
+	}
 }
 
 int
@@ -280,11 +310,16 @@ kv_head_parse(struct str s, struct kv_head *ret)
 {
 	struct unpack  u = unpack_of(s);
 	uint8_t        flags = unpack_u8(&u);
+	size_t         header_n = unpack_u32(&u);
 	struct kv_head head = { .whole = (flags & KV_HEAD_WHOLE) != 0 };
 
-	head.header = unpack_bytes(&u, unpack_u32(&u));
+	head.home = unpack_bytes(&u, KV_REF_N);
+	if ((flags & KV_HEAD_HOME) == 0)
+		head.home = STR_NONE;
+	head.header = unpack_bytes(&u, header_n);
 	head.body = u.left;
-	if (!unpack_ok(&u) || (flags & ~KV_HEAD_WHOLE) != 0 || (!head.whole && head.body.n != 0))
+	if (!unpack_ok(&u) || (flags & ~(KV_HEAD_WHOLE | KV_HEAD_HOME)) != 0 ||
+	    (!head.whole && head.body.n != 0))
 		return E_CORRUPT;
 	*ret = head;
 	return 0;

@@ -119,6 +119,8 @@ int kv_part_next(struct kv *, enum kv_kind, uint64_t from, uint64_t *ret);
  * Latches its first error, which kv_commit returns. Plain memory: batch_init/done as buf. */
 struct kv_batch {
 	struct buf ops;
+	size_t     head_at; /* of the small blob put last, until its first kv_ref */
+	bool       unrefs;  /* a kv_unref was put */
 };
 enum { KV_BATCH_MAX = 64 << 20 };
 
@@ -129,7 +131,8 @@ void kv_put(struct kv_batch *, struct str key, struct str value);
 void kv_del(struct kv_batch *, struct str key);
 /* Deletes all keys in [from, to). */
 void kv_del_range(struct kv_batch *, struct str from, struct str to);
-/* A blob's reference by (account, email id): see below. In one batch with the message's record. */
+/* A blob's reference by (account, email id): see below. In one batch with the message's record.
+ * Behind the kv_batch_blob of a small blob its first reference costs no record of its own. */
 void kv_ref(struct kv_batch *, const struct kv_blob_id *, uint64_t account, uint64_t email);
 void kv_unref(struct kv_batch *, const struct kv_blob_id *, uint64_t account, uint64_t email);
 #define OWN_BATCH __attribute__((cleanup(kv_batch_done)))

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-enum { BLOB_ROWS = 0xF0, BLOB_PARTS = 0xF1 };
+enum { VERSION = 0, BLOB_ROWS = 0xF0, BLOB_PARTS = 0xF1 };
 
 static void
 put(struct layout_key *k, const void *p, size_t n)
@@ -32,6 +32,29 @@ step_over(struct layout_key *k)
 	while (k->b[k->n - 1] == (char)0xFF)
 		k->n--;
 	k->b[k->n - 1]++;
+}
+
+void
+layout_version(struct layout_key *k, struct kv_part part)
+{
+	k->n = 0;
+	put_byte(k, VERSION);
+	put_byte(k, (unsigned char)part.kind);
+	put_be(k, part.id, 8);
+}
+
+int
+layout_version_parse(struct str key, struct kv_part *ret)
+{
+	struct unpack u = unpack_of(key);
+	uint8_t       first = unpack_u8(&u);
+	uint8_t       kind = unpack_u8(&u);
+	uint64_t      id = unpack_be64(&u);
+
+	if (!unpack_ok(&u) || u.left.n != 0 || first != VERSION)
+		return E_CORRUPT;
+	*ret = (struct kv_part){ (enum kv_kind)kind, id };
+	return 0;
 }
 
 void
@@ -106,6 +129,14 @@ layout_has_ref(struct layout_key *k, const struct kv_blob_id *id, struct str ref
 	put(k, ref.p, ref.n);
 }
 
+void
+layout_lost_ref(struct layout_key *k, const struct kv_blob_id *id, struct str ref)
+{
+	blob_prefix(k, BLOB_ROWS, id);
+	put_byte(k, LAYOUT_LOST_REF);
+	put(k, ref.p, ref.n);
+}
+
 int
 layout_row_parse(struct str key, struct layout_row *ret)
 {
@@ -117,8 +148,8 @@ layout_row_parse(struct str key, struct layout_row *ret)
 
 	if (tag == LAYOUT_HAS_PART)
 		row.part = unpack_be32(&u);
-	else if (tag == LAYOUT_HAS_REF)
-		unpack_bytes(&u, 16);
+	else if (tag == LAYOUT_HAS_REF || tag == LAYOUT_LOST_REF)
+		row.ref = unpack_bytes(&u, KV_REF_N);
 	else
 		return E_CORRUPT;
 	if (!unpack_ok(&u) || u.left.n != 0 || first != BLOB_ROWS)

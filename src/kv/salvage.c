@@ -36,9 +36,10 @@ is_blob_row(struct str key, struct kv_row *row)
 		return false;
 	row->blob = parsed.id;
 	row->is_ref = parsed.tag == LAYOUT_HAS_REF;
-	if (!row->is_ref)
+	row->is_lost_ref = parsed.tag == LAYOUT_LOST_REF;
+	if (parsed.tag == LAYOUT_HAS_PART)
 		return true;
-	u = unpack_of(str_skip(key, key.n - 16));
+	u = unpack_of(parsed.ref);
 	row->account = unpack_be64(&u);
 	row->email = unpack_be64(&u);
 	return true;
@@ -55,7 +56,9 @@ kv_row_read(struct str key, struct kv_row *ret)
 		row.kind = KV_ROW_BLOB;
 	} else if (is_blob_row(key, &row)) {
 		row.kind = KV_ROW_BLOB_ROW;
-	} else if (kind >= KV_META && kind < BLOB_FIRST && key.n >= LAYOUT_PART_N) {
+	} else if (layout_version_parse(key, &row.part) == 0) {
+		row.kind = KV_ROW_RECORD;
+	} else if (kind >= KV_META && kind < BLOB_FIRST && key.n > LAYOUT_PART_N) {
 		row.kind = KV_ROW_RECORD;
 		row.part = (struct kv_part){ (enum kv_kind)kind, unpack_be64(&u) };
 		row.key = str_skip(key, LAYOUT_PART_N);
@@ -135,33 +138,11 @@ is_known(struct scratch *s, const struct salvage_entry *e)
 }
 
 static int
-keep_blob(struct scratch *s, const struct kv_row *row, struct str value)
+keep(struct scratch *s, const struct salvage_entry *e)
 {
-	struct kv     *kv = s->to->blobs_to;
-	struct kv_head head;
+	char *text = NULL;
+	int   r = is_known(s, e);
 
-	if (row->piece == KV_PART_HEAD && kv_head_parse(value, &head) < 0)
-		return 0;
-	s->to->n_blob_parts++;
-	return kv != NULL ? kv->ops->blob_put(kv, &row->blob, row->piece, value) : 0;
-}
-
-static int
-take_row(void *arg, const struct salvage_entry *e)
-{
-	struct scratch *s = arg;
-	struct kv_row   row;
-	char           *text = NULL;
-	int             r;
-
-	kv_row_read(e->key, &row);
-	if (row.kind == KV_ROW_OTHER)
-		return E_CORRUPT;
-	if (e->kind == SALVAGE_INDEX)
-		return 0; /* the value comes from its blob file */
-	if (row.kind == KV_ROW_BLOB)
-		return e->kind == SALVAGE_PUT ? keep_blob(s, &row, e->value) : 0;
-	r = is_known(s, e);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	buf_reset(&s->value);
@@ -174,55 +155,162 @@ take_row(void *arg, const struct salvage_entry *e)
 	return failed(text);
 }
 
+/* The reference in a head becomes one as any other: its row, and no home in the new store. */
+static int
+keep_head(struct scratch *s, const struct kv_row *row, const struct salvage_entry *e)
+{
+	struct kv           *kv = s->to->blobs_to;
+	struct salvage_entry ref = { .seq = e->seq, .kind = SALVAGE_PUT };
+	struct layout_key    key;
+	struct kv_head       head;
+	int                  r;
+
+	if (kv_head_parse(e->value, &head) < 0)
+		return 0;
+	s->to->n_blob_parts++;
+	if (head.home.n != 0) {
+		layout_has_ref(&key, &row->blob, head.home);
+		ref.key = layout_view(&key);
+		r = keep(s, &ref);
+		if (r < 0)
+			return r;
+	}
+	buf_reset(&s->value);
+	buf_str(&s->value, e->value);
+	if (s->value.err < 0)
+		return s->value.err;
+	s->value.p[0] &= ~KV_HEAD_HOME;
+	return kv != NULL ? kv->ops->blob_put(kv, &row->blob, row->piece, buf_view(&s->value)) : 0;
+}
+
+static int
+keep_blob(struct scratch *s, const struct kv_row *row, const struct salvage_entry *e)
+{
+	struct kv *kv = s->to->blobs_to;
+
+	if (row->piece == KV_PART_HEAD)
+		return keep_head(s, row, e);
+	s->to->n_blob_parts++;
+	return kv != NULL ? kv->ops->blob_put(kv, &row->blob, row->piece, e->value) : 0;
+}
+
+static int
+take_row(void *arg, const struct salvage_entry *e)
+{
+	struct scratch *s = arg;
+	struct kv_row   row;
+
+	kv_row_read(e->key, &row);
+	if (row.kind == KV_ROW_OTHER)
+		return E_CORRUPT;
+	if (e->kind == SALVAGE_INDEX)
+		return 0; /* the value comes from its blob file */
+	if (row.kind == KV_ROW_BLOB)
+		return e->kind == SALVAGE_PUT ? keep_blob(s, &row, e) : 0;
+	return keep(s, e);
+}
+
 static int
 take_blob(void *arg, const struct salvage_entry *e)
 {
 	struct kv_row row;
 
 	kv_row_read(e->key, &row);
-	return row.kind == KV_ROW_BLOB ? keep_blob(arg, &row, e->value) : E_CORRUPT;
+	return row.kind == KV_ROW_BLOB ? keep_blob(arg, &row, e) : E_CORRUPT;
 }
 
 /* --- handing out --- */
 
+/* A reference, unless it was taken back later: that has a row of its own. */
 static int
-hand_out(struct kv_salvage *to, struct str key, struct str kept)
+hand_out_ref(struct scratch *s, struct str key, const struct kv_row *row, uint64_t seq)
 {
-	struct unpack u = unpack_of(kept);
-	struct kv_row row;
+	struct salvage_entry lost = { .seq = seq + 1 };
+	struct layout_key    k;
+	int                  r;
 
-	unpack_u64(&u);
+	layout_lost_ref(&k, &row->blob, str_skip(key, key.n - KV_REF_N));
+	lost.key = layout_view(&k);
+	r = is_known(s, &lost);
+	if (r != 0 || s->to->ref == NULL)
+		return r < 0 ? r : 0;
+	return s->to->ref(s->to->arg, &row->blob, row->account, row->email);
+}
+
+static int
+hand_out(struct scratch *s, struct str key, struct str kept)
+{
+	struct kv_salvage *to = s->to;
+	struct unpack      u = unpack_of(kept);
+	uint64_t           seq = unpack_u64(&u);
+	struct kv_row      row;
+
 	if (unpack_u8(&u) != SALVAGE_PUT)
 		return 0;
 	kv_row_read(key, &row);
 	if (row.kind == KV_ROW_BLOB_ROW)
-		return row.is_ref && to->ref != NULL
-		    ? to->ref(to->arg, &row.blob, row.account, row.email) : 0;
+		return row.is_ref ? hand_out_ref(s, key, &row, seq) : 0;
 	if (row.key.n == 0)
 		return to->version != NULL ? to->version(to->arg, row.part, unpack_u64(&u)) : 0;
 	return to->record != NULL ? to->record(to->arg, row.part, row.key, u.left) : 0;
 }
 
+static struct str
+key_at(rocksdb_iterator_t *it)
+{
+	struct str k;
+
+	k.p = rocksdb_iter_key(it, &k.n);
+	return k;
+}
+
+static int
+hand_out_at(struct scratch *s, rocksdb_iterator_t *it)
+{
+	struct str v;
+
+	v.p = rocksdb_iter_value(it, &v.n);
+	return hand_out(s, key_at(it), v);
+}
+
+/* All versions lie before all records; each is handed out before those of its partition. */
+static bool
+version_is_next(rocksdb_iterator_t *versions, rocksdb_iterator_t *records)
+{
+	struct kv_part part;
+
+	if (!rocksdb_iter_valid(versions) || layout_version_parse(key_at(versions), &part) < 0)
+		return false;
+	return !rocksdb_iter_valid(records) ||
+	    str_cmp(str_skip(key_at(versions), 1), str_head(key_at(records), LAYOUT_PART_N)) <= 0;
+}
+
 static int
 hand_out_all(struct scratch *s)
 {
-	rocksdb_iterator_t *it = rocksdb_create_iterator(s->db, s->read);
+	rocksdb_iterator_t *versions = rocksdb_create_iterator(s->db, s->read);
+	rocksdb_iterator_t *records = rocksdb_create_iterator(s->db, s->read);
 	char               *text = NULL;
 	int                 r = 0;
 
-	for (rocksdb_iter_seek_to_first(it); r == 0 && rocksdb_iter_valid(it);
-	     rocksdb_iter_next(it)) {
-		struct str k, v;
+	rocksdb_iter_seek_to_first(versions);
+	rocksdb_iter_seek(records, "\1", 1);
+	while (r == 0) {
+		rocksdb_iterator_t *it = version_is_next(versions, records) ? versions : records;
 
-		k.p = rocksdb_iter_key(it, &k.n);
-		v.p = rocksdb_iter_value(it, &v.n);
-		r = hand_out(s->to, k, v);
+		if (!rocksdb_iter_valid(it))
+			break;
+		r = hand_out_at(s, it);
+		rocksdb_iter_next(it);
 	}
-	if (r == 0) {
-		rocksdb_iter_get_error(it, &text);
+	if (r == 0)
+		rocksdb_iter_get_error(records, &text);
+	if (r == 0 && text == NULL)
+		rocksdb_iter_get_error(versions, &text);
+	if (text != NULL)
 		r = failed(text);
-	}
-	rocksdb_iter_destroy(it);
+	rocksdb_iter_destroy(versions);
+	rocksdb_iter_destroy(records);
 	return r;
 }
 

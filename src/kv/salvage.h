@@ -26,6 +26,7 @@ struct kv_row {
 	struct kv_blob_id blob;
 	uint32_t          piece;          /* of KV_ROW_BLOB: 0 header, 1 + i piece i */
 	bool              is_ref;         /* of KV_ROW_BLOB_ROW */
+	bool              is_lost_ref;    /* the same: a reference that was taken back */
 	uint64_t          account, email; /* of a reference */
 };
 void kv_row_read(struct str disk_key, struct kv_row *ret);

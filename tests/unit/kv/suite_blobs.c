@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "kv/engine.h"
 
 static struct kv *
 kv_of(void **state)
@@ -280,4 +281,171 @@ suite_blob_collect(void **state)
 	}
 	assert_int_equal(all, 1);
 	assert_int_equal(kv_blob_header(kv, &used, &got), E_NOT_FOUND);
+}
+
+static void
+assert_gone(struct kv *kv, const struct kv_blob_id *id)
+{
+	OWN_BUF struct buf got = BUF_INIT(100);
+
+	assert_int_equal(kv_blob_header(kv, id, &got), E_NOT_FOUND);
+}
+
+/* Deletes what it finds to be garbage, whenever that was made. */
+static size_t
+collect(struct kv *kv)
+{
+	size_t removed;
+
+	assert_ok(kv_blob_collect(kv, clock_real_ms() + 1000, 100, &removed));
+	return removed;
+}
+
+/* The reference that is born with a small blob is one as any other. */
+void
+suite_blob_home(void **state)
+{
+	struct kv        *kv = kv_of(state);
+	struct kv_blob_id id;
+
+	kv_blob_id_new(&id);
+	small_blob(kv, &id, 100);
+	assert_int_equal(refs(kv, &id), 1);
+	assert_ok(kv_blob_release(kv, &id));
+	assert_int_equal(collect(kv), 0);
+	assert_body(kv, &id, 0, 100);
+	add_ref(kv, &id, 1); /* the same again */
+	assert_int_equal(refs(kv, &id), 1);
+	for (int i = 0; i < 2; i++) {
+		del_ref(kv, &id, 1);
+		assert_int_equal(refs(kv, &id), 0);
+		add_ref(kv, &id, 1);
+		assert_int_equal(refs(kv, &id), 1);
+		assert_ok(kv_blob_release(kv, &id));
+		assert_int_equal(collect(kv), 0);
+		assert_body(kv, &id, 0, 100);
+	}
+	del_ref(kv, &id, 1);
+	del_ref(kv, &id, 1);
+	assert_ok(kv_blob_release(kv, &id));
+	assert_gone(kv, &id);
+	assert_int_equal(refs(kv, &id), 0);
+	assert_int_equal(collect(kv), 0);
+
+	kv_blob_id_new(&id);
+	small_blob(kv, &id, 100);
+	del_ref(kv, &id, 1);
+	assert_int_equal(collect(kv), 1); /* a crash came before the release */
+	assert_gone(kv, &id);
+}
+
+void
+suite_blob_home_in_one_batch(void **state)
+{
+	struct kv                *kv = kv_of(state);
+	OWN_BATCH struct kv_batch b;
+	struct kv_blob_id         one, two;
+
+	kv_batch_init(&b);
+	kv_blob_id_new(&one);
+	kv_blob_id_new(&two);
+	/* Not next to each other, and twice. */
+	kv_batch_blob(&b, &one, STR("H"), STR("b"));
+	kv_batch_blob(&b, &two, STR("H"), STR("b"));
+	kv_ref(&b, &one, 7, 1);
+	kv_ref(&b, &two, 7, 2);
+	kv_ref(&b, &two, 7, 2);
+	kv_ref(&b, &two, 7, 3);
+	commit(kv, PART, version(kv, PART), &b);
+	assert_int_equal(refs(kv, &one), 1);
+	assert_int_equal(refs(kv, &two), 2);
+
+	/* The order counts. */
+	kv_batch_reset(&b);
+	kv_blob_id_new(&one);
+	kv_blob_id_new(&two);
+	kv_unref(&b, &one, 7, 1);
+	kv_batch_blob(&b, &one, STR("H"), STR("b"));
+	kv_ref(&b, &one, 7, 1);
+	kv_batch_blob(&b, &two, STR("H"), STR("b"));
+	kv_ref(&b, &two, 7, 1);
+	kv_unref(&b, &two, 7, 1);
+	commit(kv, PART, version(kv, PART), &b);
+	assert_int_equal(refs(kv, &one), 1);
+	assert_int_equal(refs(kv, &two), 0);
+
+	kv_batch_reset(&b);
+	kv_blob_id_new(&one);
+	kv_batch_blob(&b, &one, STR("H"), STR("b"));
+	kv_ref(&b, &one, 7, 1);
+	kv_unref(&b, &one, 7, 1);
+	commit(kv, PART, version(kv, PART), &b);
+	assert_int_equal(refs(kv, &one), 0);
+	assert_int_equal(collect(kv), 2);
+	assert_gone(kv, &one);
+	assert_gone(kv, &two);
+}
+
+void
+suite_blob_home_and_others(void **state)
+{
+	struct kv        *kv = kv_of(state);
+	struct kv_blob_id id;
+
+	kv_blob_id_new(&id);
+	small_blob(kv, &id, 100);
+	for (uint64_t email = 2; email < 20; email++) {
+		add_ref(kv, &id, email);
+		assert_int_equal(refs(kv, &id), 2);
+		del_ref(kv, &id, email);
+		if (email % 2 == 0)
+			assert_ok(kv_blob_release(kv, &id));
+		assert_int_equal(refs(kv, &id), 1);
+		assert_int_equal(collect(kv), 0);
+	}
+	add_ref(kv, &id, 50);
+	del_ref(kv, &id, 1);
+	assert_ok(kv_blob_release(kv, &id));
+	assert_int_equal(refs(kv, &id), 1);
+	del_ref(kv, &id, 40); /* never was */
+	assert_ok(kv_blob_release(kv, &id));
+	assert_int_equal(refs(kv, &id), 1);
+	assert_body(kv, &id, 0, 100);
+	del_ref(kv, &id, 50);
+	assert_ok(kv_blob_release(kv, &id));
+	assert_gone(kv, &id);
+}
+
+/* A commit failed, and is on disk all the same. The blob is committed again, for another email:
+ * what came from the failed commit still refers to it. */
+void
+suite_blob_home_after_heal(void **state)
+{
+	struct kv                *kv = kv_of(state);
+	OWN_BATCH struct kv_batch b;
+	struct kv_blob_id         id;
+	kv_ticket                 t;
+
+	kv_batch_init(&b);
+	kv_blob_id_new(&id);
+	small_blob(kv, &id, 100);
+	kv_batch_reset(&b);
+	kv_put(&b, STR("k"), STR("v"));
+	t = commit(kv, PART, version(kv, PART), &b);
+	assert_ok(kv_wait(kv, t));
+	kv->ops->set_failed(kv, E_IO);
+	assert_ok(kv_heal(kv));
+
+	kv_batch_reset(&b);
+	kv_batch_blob(&b, &id, STR("Subject: x\r\n\r\n"), STR("b"));
+	kv_ref(&b, &id, 7, 2);
+	commit(kv, PART, version(kv, PART), &b);
+	assert_int_equal(refs(kv, &id), 2);
+	del_ref(kv, &id, 2);
+	assert_ok(kv_blob_release(kv, &id));
+	assert_body(kv, &id, 0, 100);
+
+	kv_blob_id_new(&id); /* a fresh one, in the new generation */
+	small_blob(kv, &id, 100);
+	assert_int_equal(refs(kv, &id), 1);
 }
