@@ -243,12 +243,14 @@ read_log(struct walk *w, struct salvage_file *f)
 	if (r < 0)
 		return r;
 	if (w->manifest.whole && l.first > w->next_seq && log.n_damages == 0) {
-		salvage_damage(f, 0, 0, "changes before its first one are missing: an earlier log was "
+		salvage_damage(f, 0, 0, "changes before its first one are missing: an earlier log "
+		    "was "
 		    "lost or cut, or the MANIFEST has lost its end");
 		w->manifest.whole = false;
 	}
 	if (w->manifest.whole && (l.columns & ~w->manifest.columns) != 0) {
-		salvage_damage(f, 0, 0, "has changes of a kind that the MANIFEST, which has lost its end, "
+		salvage_damage(f, 0, 0, "has changes of a kind that the MANIFEST, which has lost "
+		    "its end, "
 		    "does not know");
 		w->manifest.whole = false;
 	}
@@ -278,7 +280,9 @@ take_latest(void *arg, const struct salvage_entry *e)
 	return 0;
 }
 
-/* Has the table changes that are neither in the tables of the MANIFEST nor in a log? */
+/* Has the table changes that are neither in the tables of the MANIFEST nor in a log? What was made
+ * before the end of the MANIFEST is not counted: a compaction takes its numbers away from the oldest
+ * changes, and leaves its sources behind when it is killed. */
 static bool
 knows_more(const struct walk *w, const struct latest *l)
 {
@@ -291,14 +295,14 @@ knows_more(const struct walk *w, const struct latest *l)
 			known.seq[t->in_blobs] = t->last_seq;
 	}
 	for (int i = 0; i < 2; i++)
-		if (l->seq[i] > known.seq[i] &&
+		if (l->seq[i] > known.seq[i] && l->seq[i] > w->manifest.last_seq &&
 		    (w->log_seq == 0 || l->seq[i] < w->log_seq || l->seq[i] >= w->next_seq))
 			return true;
 	return false;
 }
 
-/* A table that the MANIFEST does not name is what a crash left of a flush or a compaction, unless it
- * has changes that are nowhere else. */
+/* A table that the MANIFEST does not name is what a crash left of a flush or a compaction, unless
+ * it has changes that are nowhere else. */
 static int
 check_orphan(struct walk *w, const struct listed *file)
 {
@@ -489,7 +493,8 @@ kv_files_may_open(const char *dir, struct buf *detail)
 	if (files.n_damages == 0)
 		return 0;
 	if (detail != NULL)
-		buf_printf(detail, "%.*s; nothing was changed: see what is damaged with `postrider check`, "
+		buf_printf(detail, "%.*s; nothing was changed: see what is damaged with "
+		    "`postrider check`, "
 		    "save what is readable with `postrider repair`", STR_ARG(buf_view(&first)));
 	return E_CORRUPT;
 }
