@@ -27,6 +27,7 @@ def measure(servers, sessions):
         try:
             servers.need_box(peer, WATCHED)
             peer.resume()
+            servers.log_in(peer, WATCHED)
             result[name].update(hold(servers, peer, count))
             say("    {:,.1f} KiB each; 250 to EXISTS p50 {:,} us, p99 {:,} us".format(
                 result[name]["memory_each"] / 1024, result[name]["p50_us"], result[name]["p99_us"]))

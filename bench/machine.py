@@ -51,7 +51,8 @@ def sync_us(folder, times=200):
 
 
 def filesystem(folder):
-    return subprocess.run(["stat", "-f", "-c", "%T", folder], text=True, capture_output=True).stdout.strip()
+    done = subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", folder], text=True, capture_output=True)
+    return done.stdout.strip()
 
 
 def describe(root, folder):

@@ -37,7 +37,7 @@ def times(ratio):
     """A ratio with its spread."""
     if not ratio:
         return NOT_MEASURED
-    short = [f"{ratio[k]:.0f}" if ratio[k] >= 10 else f"{ratio[k]:.1f}" for k in ("median", "min", "max")]
+    short = [f"{ratio[k]:.{0 if ratio[k] >= 10 else 2}f}" for k in ("median", "min", "max")]
     return "{}x ({}..{})".format(*short)
 
 

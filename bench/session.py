@@ -12,7 +12,7 @@ from peers.postrider import Postrider
 KINDS = {"postrider": Postrider, "dovecot": Dovecot, "cyrus": Cyrus}
 CORPUS = Path(__file__).resolve().parent.parent.parent / "shared" / "corpus"
 WARM_UP = 1.0
-FILL_SECONDS = 1200
+FILL_SECONDS = 3600
 
 
 def say(text):
@@ -63,7 +63,7 @@ class Session:
 
     def need_box(self, peer, box):
         """The accounts of a box with their messages; Wrong when they cannot be had, also the next time."""
-        key = peer.name, box.name
+        key = peer.name, box
         if key not in self.filled:
             peer.resume()
             try:
@@ -79,7 +79,7 @@ class Session:
             if box.messages:
                 say(f"    filling {box.name} of {peer.title}")
                 words = ["fill", *self.to(peer, "imap"), *self.of(box), "--expect", box.messages,
-                         "--connections", min(16, box.accounts), *self.text(box.corpus, box.small)]
+                         "--connections", 8, *self.text(box.corpus, box.small)]
                 run_load(self.place, words, FILL_SECONDS)
                 peer.group.settle(20)
         except (Broken, Wrong) as why:
@@ -143,8 +143,8 @@ class Session:
 
     def log_in(self, peer, box):
         """Every account once: its password is then known to the cache of the server."""
-        return run_load(self.place, ["login", *self.to(peer, "imap"), *self.of(box), "--count", box.accounts,
-                                     "--connections", min(4, box.accounts)], FILL_SECONDS)
+        return run_load(self.place, ["login", *self.to(peer, "imap"), *self.of(box), "--count",
+                                     min(box.accounts, 1_000), "--connections", min(4, box.accounts)], FILL_SECONDS)
 
     def round(self, peer, work):
         figures = turn(peer, lambda: run_load(self.place, self.words(peer, work, self.seconds), self.seconds))
