@@ -178,7 +178,7 @@ def step_e2e(tally):
 
 
 # Protocol tests that are worth a second run with sanitizers; the others drive slow clients.
-SANITIZED = ("test_hostile", "test_sessions", "test_cli", "test_corpus")
+SANITIZED = ("test_hostile", "test_sessions", "test_cli", "test_corpus", "test_faults")
 
 
 def step_e2e_asan(tally):
