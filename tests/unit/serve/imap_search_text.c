@@ -21,7 +21,7 @@
 #include "store/text.h"
 #include "store/text_rows.h"
 
-enum { MESSAGES_MAX = 2000, FILE_BYTES = 200 << 10, ROUNDS = 300, NEEDLE_MAX = 40 };
+enum { MESSAGES_MAX = 2000, FILE_BYTES = 200 << 10, ROUNDS = 100, NEEDLE_MAX = 40 };
 
 static const struct actor ACTOR = { .protocol = ACTOR_ADMIN };
 static const struct quota NO_QUOTA;
