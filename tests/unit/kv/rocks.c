@@ -453,8 +453,8 @@ check_failed(struct kv *kv, int err, uint64_t sure)
 	assert_false(kv_healthy(kv));
 	assert_int_equal(commit_number(kv, PART, n, &t), err);
 	assert_int_equal(kv_blob_put_header(kv, &id, STR("H")), err);
-	/* It cannot be healed, but what is visible is on disk from now on, and may be told: where it
-	 * was not already, reads are of a new generation. */
+	/* It cannot be healed, but what is visible is on disk from now on, and may be told: where
+	 * it was not already, reads are of a new generation. */
 	assert_true(kv_heal(kv) < 0);
 	assert_true(kv_generation(kv) != generation || n == sure);
 	assert_true(check_numbers(kv, PART) <= n);

@@ -45,10 +45,10 @@ void suite_failed_until_healed(void **state);
 		    SUITE_TEST(suite_part_next, env), SUITE_TEST(suite_against_model, env),      \
 		    SUITE_TEST(suite_blob_small, env), SUITE_TEST(suite_blob_pieces, env),       \
 		    SUITE_TEST(suite_blob_damaged, env), SUITE_TEST(suite_blob_release, env),    \
-		    SUITE_TEST(suite_blob_collect, env), SUITE_TEST(suite_blob_home, env),           \
+		    SUITE_TEST(suite_blob_collect, env), SUITE_TEST(suite_blob_home, env),       \
 		    SUITE_TEST(suite_blob_home_in_one_batch, env),                               \
 		    SUITE_TEST(suite_blob_home_and_others, env),                                 \
-		    SUITE_TEST(suite_blob_home_after_heal, env), SUITE_TEST(suite_tickets, env),         \
+		    SUITE_TEST(suite_blob_home_after_heal, env), SUITE_TEST(suite_tickets, env), \
 		    SUITE_TEST(suite_many_commit_and_wait, env),                                 \
 		    SUITE_TEST(suite_one_partition_many_writers, env),                           \
 		    SUITE_TEST(suite_failed_until_healed, env)                                   \
