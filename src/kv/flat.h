@@ -56,8 +56,8 @@ struct flat_engine {
 	/* Would reopening help? Called before the working handle is given up. */
 	int (*probe)(struct flat *);
 	/* Nobody else is inside. Sets *replaced when reads show what the disk has from now on, also
-	 * on error. probed: what probe said; if that was an error it comes back, and at most reads are
-	 * brought back to what is on disk. */
+	 * on error. probed: what probe said; if that was an error it comes back, and at most reads
+	 * are brought back to what is on disk. */
 	int (*reopen)(struct flat *, int probed, bool *replaced);
 	int (*snapshot)(struct flat *, const char *dir, struct buf *detail);
 	void (*close)(struct flat *);

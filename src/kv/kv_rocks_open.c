@@ -21,8 +21,9 @@ db_options(const struct rocks *r)
 	rocksdb_options_set_create_missing_column_families(o, 1);
 	rocksdb_options_set_max_open_files(o, OPEN_FILES);
 	rocksdb_options_set_max_background_jobs(o, 2);
-	/* Nothing goes into RocksDB's LOG but its head at the opening: the second line that it cannot
-	 * write, as on a full disk, fails an assertion of Debian's build and ends the process. */
+	/* Nothing goes into RocksDB's LOG but its head at the opening: the second line that it
+	 * cannot write, as on a full disk, fails an assertion of Debian's build and ends the
+	 * process. */
 	rocksdb_options_set_max_log_file_size(o, INFO_LOG_BYTES);
 	rocksdb_options_set_keep_log_file_num(o, INFO_LOG_KEEP);
 	rocksdb_options_set_info_log_level(o, INFO_LOG_NOTHING);

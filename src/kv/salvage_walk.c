@@ -281,8 +281,8 @@ take_latest(void *arg, const struct salvage_entry *e)
 }
 
 /* Has the table changes that are neither in the tables of the MANIFEST nor in a log? What was made
- * before the end of the MANIFEST is not counted: a compaction takes its numbers away from the oldest
- * changes, and leaves its sources behind when it is killed. */
+ * before the end of the MANIFEST is not counted: a compaction takes its numbers away from the
+ * oldest changes, and leaves its sources behind when it is killed. */
 static bool
 knows_more(const struct walk *w, const struct latest *l)
 {
