@@ -269,8 +269,11 @@ directory_account_get(struct directory *d, struct str address, struct arena *a,
 	int                   r = known_get(&d->known, &q, a, &mark, &known);
 
 	if (r == 0) {
-		*ret = (struct directory_account){ .id = known.id, .address = known.name,
-			.hash = known.hash, .enabled = known.enabled, .created_ms = known.created_ms };
+		*ret = (struct directory_account){ .id = known.id,
+			.address = known.name,
+			.hash = known.hash,
+			.enabled = known.enabled,
+			.created_ms = known.created_ms };
 		return 0;
 	}
 	r = get_anew(d, address, a, ret);

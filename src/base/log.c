@@ -127,16 +127,17 @@ put_time(struct buf *b)
 	time_t                      sec = (time_t)(now / 1000);
 	int                         ms = (int)(now % 1000);
 	struct tm                   tm;
-	char                        tail[5] = { '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
-				 (char)('0' + ms % 10), 'Z' };
+	char                        tail[] = ".000Z";
 
 	if (sec != made_for) {
 		gmtime_r(&sec, &tm);
 		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 		made_for = sec;
 	}
+	for (int i = 3; i > 0; i--, ms /= 10)
+		tail[i] = (char)('0' + ms % 10);
 	buf_str(b, str_c(text));
-	buf_put(b, tail, sizeof(tail));
+	buf_put(b, tail, sizeof(tail) - 1);
 }
 
 /* --- lines that may wait --- */

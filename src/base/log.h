@@ -9,9 +9,9 @@
  * Layers   only serve/, queue/ and main/ call log_event.
  * Threads  any; a line is written whole, in the order of the calls.
  * Delay    between log_start and log_stop lines of LOG_INFO and LOG_DEBUG may wait for up to
- *          LOG_DELAY_MS, so that many share one write; a warning or an error is written at once, and
- *          all that waits before it. Only what kills the process at once (SIGKILL, a crash) loses
- *          lines, those of the last moment.
+ *          LOG_DELAY_MS, so that many share one write; a warning or an error is written at once,
+ *          and all that waits before it. Only what kills the process at once (SIGKILL, a crash)
+ *          loses lines, those of the last moment.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

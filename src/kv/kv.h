@@ -148,8 +148,8 @@ int  kv_wait(struct kv *, kv_ticket);
 bool kv_is_durable(struct kv *, kv_ticket);
 
 /* Waiting without a thread. kv_wait_or_wake is kv_wait, but instead of waiting for a sync that
- * another thread does it returns 1. Then w->wake(w) is called, once, by some thread, when it is time
- * to ask again: it may only post, as conn_wake does. Until then *w is the engine's. */
+ * another thread does it returns 1. Then w->wake(w) is called, once, by some thread, when it is
+ * time to ask again: it may only post, as conn_wake does. Until then *w is the engine's. */
 struct kv_waiter {
 	void      (*wake)(struct kv_waiter *);
 	struct list link;   /* the rest is the engine's */

@@ -42,8 +42,8 @@ struct session_type {
 	/* Makes the session; `server` is the listener's. 0, or an error, which closes. */
 	int       (*open)(void *server, struct conn *, void **ret_session);
 	enum step (*run)(void *session, unsigned why);
-	/* Or NULL. 0: send; an error closes; 1: not yet, conn_may_send will be called, once, and the
-	 * session stays open until then: before_send is called again. */
+	/* Or NULL. 0: send; an error closes; 1: not yet. Then conn_may_send will be called, once,
+	 * the session stays open until then, and before_send is called again. */
 	int       (*before_send)(void *session);
 	void      (*close)(void *session);       /* frees it; the connection is still readable */
 	/* A connection ended before it had a session: conn_end says why. For logs; or NULL. */

@@ -692,7 +692,7 @@ test_idle(void **state)
 	assert_int_equal(count_messages(r), 3);
 }
 
-/* Records are read ahead for the second message on: what others do meanwhile is seen all the same. */
+/* Records are read ahead from the second message on: what others do meanwhile is seen. */
 static void
 test_expunged_by_others_while_read_in_order(void **state)
 {
