@@ -74,6 +74,7 @@ struct scratch {
 	rocksdb_writeoptions_t *write;
 	rocksdb_t              *db;
 	struct kv_salvage      *to;
+	const struct kv_files  *files;
 	struct buf              value;
 };
 
@@ -203,6 +204,13 @@ take_row(void *arg, const struct salvage_entry *e)
 	kv_row_read(e->key, &row);
 	if (row.kind == KV_ROW_OTHER)
 		return E_CORRUPT;
+	if (row.kind == KV_ROW_BLOB && row.piece == KV_PART_HEAD) {
+		const struct salvage_entry known = { .kind = e->kind, .seq = e->seq, .key = e->key };
+		int                        r = keep(s, &known);
+
+		if (r < 0)
+			return r;
+	}
 	if (e->kind == SALVAGE_INDEX)
 		return 0; /* the value comes from its blob file */
 	if (row.kind == KV_ROW_BLOB)
@@ -221,6 +229,30 @@ take_blob(void *arg, const struct salvage_entry *e)
 
 /* --- handing out --- */
 
+/* Blob files keep what was deleted until they are rewritten. 1: the blob is not deleted. When
+ * tables are damaged, what they do not know may be in use. */
+static int
+is_in_use(struct scratch *s, const struct kv_blob_id *blob)
+{
+	char             *text = NULL, *p;
+	size_t            n;
+	struct layout_key key;
+	struct unpack     u;
+	uint8_t           kind;
+
+	layout_blob_part(&key, blob, KV_PART_HEAD);
+	p = rocksdb_get(s->db, s->read, key.b, key.n, &n, &text);
+	if (text != NULL)
+		return failed(text);
+	if (p == NULL)
+		return s->files->n_damages != 0;
+	u = unpack_of(str_of(p, n));
+	unpack_u64(&u);
+	kind = unpack_u8(&u);
+	rocksdb_free(p);
+	return kind != SALVAGE_DEL;
+}
+
 /* A reference, unless it was taken back later: that has a row of its own. */
 static int
 hand_out_ref(struct scratch *s, struct str key, const struct kv_row *row, uint64_t seq)
@@ -234,6 +266,9 @@ hand_out_ref(struct scratch *s, struct str key, const struct kv_row *row, uint64
 	r = is_known(s, &lost);
 	if (r != 0 || s->to->ref == NULL)
 		return r < 0 ? r : 0;
+	r = seq == 0 ? is_in_use(s, &row->blob) : 1;
+	if (r <= 0)
+		return r;
 	return s->to->ref(s->to->arg, &row->blob, row->account, row->email);
 }
 
@@ -248,6 +283,8 @@ hand_out(struct scratch *s, struct str key, struct str kept)
 	if (unpack_u8(&u) != SALVAGE_PUT)
 		return 0;
 	kv_row_read(key, &row);
+	if (row.kind == KV_ROW_BLOB)
+		return 0;
 	if (row.kind == KV_ROW_BLOB_ROW)
 		return row.is_ref ? hand_out_ref(s, key, &row, seq) : 0;
 	if (row.key.n == 0)
@@ -317,7 +354,7 @@ hand_out_all(struct scratch *s)
 int
 kv_salvage(const char *dir, const char *scratch, struct kv_files *files, struct kv_salvage *to)
 {
-	struct scratch             s = { .to = to, .value = BUF_INIT(SALVAGE_BLOCK_MAX) };
+	struct scratch             s = { .to = to, .files = files, .value = BUF_INIT(SALVAGE_BLOCK_MAX) };
 	const struct salvage_sinks sinks = { { take_row, &s }, { take_blob, &s } };
 	int                        r = scratch_open(&s, scratch);
 

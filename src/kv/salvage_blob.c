@@ -3,7 +3,6 @@
 #include "kv/salvage_files.h"
 
 enum { HEADER = 30, RECORD = 32, FOOTER = 32, VALUE_MAX = SALVAGE_BLOCK_MAX };
-enum { BLOB_COMPRESSION_USUAL = 4 };
 static const uint32_t MAGIC = 2395959; /* 0x248f37 */
 
 struct blob_reader {
@@ -24,16 +23,17 @@ read_header(struct blob_reader *b)
 {
 	char          bytes[HEADER];
 	struct unpack u = unpack_of(str_of(bytes, sizeof(bytes)));
+	bool          right;
 	int           r = salvage_file_read(b->file, 0, bytes, sizeof(bytes));
 
 	if (r < 0)
 		return r;
-	if (unpack_u32(&u) != MAGIC || unpack_u32(&u) != 1)
-		return E_CORRUPT;
+	right = unpack_u32(&u) == MAGIC;
+	right = unpack_u32(&u) == 1 && right;
 	unpack_u32(&u); /* column family */
 	unpack_u8(&u);
 	b->compression = unpack_u8(&u);
-	return 0;
+	return right ? 0 : E_CORRUPT;
 }
 
 /* A file that was closed has a footer; one that a crash left has none. */
@@ -51,7 +51,8 @@ read_footer(struct blob_reader *b)
 	u = unpack_of(str_of(bytes + FOOTER - 4, 4));
 	b->end -= FOOTER;
 	if (salvage_crc_mask(salvage_crc(0, bytes, FOOTER - 4)) != unpack_u32(&u))
-		salvage_damage(b->file, b->end, FOOTER, "the end of a blob file is damaged; no message is in it");
+		salvage_damage(b->file, b->end, FOOTER, "the end of a blob file is damaged; no "
+		    "message is in it");
 }
 
 static int
@@ -177,7 +178,6 @@ salvage_blob_read(struct salvage_file *file, const struct salvage_sink *sink)
 	r = read_header(&b);
 	if (r == E_CORRUPT) {
 		salvage_damage(file, 0, HEADER, "the beginning of a blob file is damaged");
-		b.compression = BLOB_COMPRESSION_USUAL;
 		r = 0;
 	}
 	if (r == 0) {

@@ -2,7 +2,7 @@
  * kv/salvage_files.h: the files of RocksDB, for the salvage*.c files among themselves.
  *
  * log       blocks of 32 KiB; a record is crc:4 n:2 type:1 [log number:4] bytes, in one piece or
- *           first, middle..., last. The crc is over type and bytes. WAL and MANIFEST have this form.
+ *           first, middle..., last. The crc is over type and bytes. WAL and MANIFEST are so.
  * table     blocks with a trailer compression:1 checksum:4; at the end index, properties, footer:
  *           checksum type:1 metaindex and index handles, zeros, version:4 magic:8
  * blob file header:30, records of key_n:8 value_n:8 expiration:8 header_crc:4 crc:4 key value,
@@ -67,7 +67,8 @@ struct salvage_log {
 	size_t   n_damages;
 };
 typedef int salvage_record_fn(void *arg, struct str record);
-int salvage_log_read(struct salvage_file *, salvage_record_fn *, void *arg, struct salvage_log *ret);
+int salvage_log_read(struct salvage_file *, salvage_record_fn *, void *arg,
+    struct salvage_log *ret);
 /* A record of the write-ahead log: its changes are numbered first up to, without, end. */
 struct salvage_batch {
 	uint64_t first, end;

@@ -21,7 +21,8 @@ struct build {
 	bool                     seen[COLUMNS_MAX];
 	uint64_t                 column, edit_log; /* of the edit: its column comes last */
 	bool                     has_log, adds_column;
-	size_t                   first_new; /* of the files that the edit adds, behind its deletions */
+	size_t                   first_new; /* of the files that the edit adds,
+	    behind its deletions */
 	int                      err;
 };
 
@@ -285,7 +286,8 @@ salvage_manifest_read(int dir_fd, struct kv_files *files, struct salvage_manifes
 			log.n_damages++;
 		}
 		if (r == 0 && log.torn && files->note != NULL)
-			files->note(files->arg, f.name, "ends in the middle of a record, as after a crash");
+			files->note(files->arg, f.name, "ends in the middle of a record, as after "
+			    "a crash");
 		salvage_file_close(&f);
 		finish(&b);
 		m.whole = log.n_damages == 0;

@@ -221,7 +221,8 @@ check_meta(struct table *t)
 
 		r = read_block(t, h, &other);
 		if (r == E_CORRUPT || r == E_UNSUPPORTED) {
-			salvage_damage(t->file, h.off, h.n, "a block that helps to find records is damaged; "
+			salvage_damage(t->file, h.off, h.n, "a block that helps to find records "
+			    "is damaged; "
 			    "no record is in it");
 			r = 0;
 		}

@@ -12,7 +12,8 @@
 #include "base/error.h"
 #include "main/options.h"
 
-enum { SUM_BYTES = BACKUP_SUM_HEX / 2, READ_BYTES = 256 << 10, CONTENTS_MAX = 1 << 30, STAMP_N = 16 };
+enum { SUM_BYTES = BACKUP_SUM_HEX / 2, READ_BYTES = 256 << 10, CONTENTS_MAX = 1 << 30,
+    STAMP_N = 16 };
 
 typedef unsigned long long ull;
 
@@ -170,7 +171,8 @@ backup_contents_read(const char *backup, struct arena *a, struct backup_contents
 	while (r == 0 && text.n > 0)
 		r = read_line(str_cut(&text, '\n'), a, &c);
 	if (r < 0) {
-		tell("%s: the list of contents is %s", backup, r == E_NOT_FOUND ? "missing" : "damaged");
+		tell("%s: the list of contents is %s", backup, r == E_NOT_FOUND ? "missing" :
+		    "damaged");
 		return EXIT_FAILED;
 	}
 	*ret = c;
@@ -227,8 +229,10 @@ backup_stamps(const char *path, struct arena *a, struct backup_stamps *ret)
 	while ((entry = readdir(dir)) != NULL) {
 		if (!is_stamp(entry->d_name))
 			continue;
-		list.s = arena_grow(a, list.s, list.n * sizeof(char *), (list.n + 1) * sizeof(char *));
-		if (list.s == NULL || (list.s[list.n++] = arena_cstr(a, str_c(entry->d_name))) == NULL) {
+		list.s = arena_grow(a, list.s, list.n * sizeof(char *),
+		    (list.n + 1) * sizeof(char *));
+		if (list.s == NULL || (list.s[list.n++] = arena_cstr(a,
+		    str_c(entry->d_name))) == NULL) {
 			closedir(dir);
 			return EXIT_FAILED;
 		}

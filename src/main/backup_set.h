@@ -1,9 +1,9 @@
 /*
- * main/backup_set.h: a folder of backups: DIR/<UTC stamp>/, each a complete data folder with its list
- * of contents.
+ * main/backup_set.h: a folder of backups: DIR/<UTC stamp>/, each a complete data folder with its
+ * list of contents.
  *
- * Contents  DIR/<stamp>/contents, one line a file: BLAKE2b-256 in hex, size, path; before them lines
- *           "# key value", at the end "# sum" over all that stands above.
+ * Contents  DIR/<stamp>/contents, one line a file: BLAKE2b-256 in hex, size, path; before them
+ *           lines "# key value", at the end "# sum" over all that stands above.
  * Sharing   a file that is equal to that of the backup before is a hard link to it. The files of
  *           a store never change once written, so the links are safe; never edit a backup.
  * Errors    told on standard error; exit codes.

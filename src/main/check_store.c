@@ -28,9 +28,11 @@ put_record(struct buf *to, const struct kv_row *row)
 	else if (row->part.kind != KV_ACCOUNT)
 		buf_printf(to, "the program's own records");
 	else if (key_read_uid(row->key, 'm', &box, &uid) == 0)
-		buf_printf(to, "account %llu, mailbox %u, message UID %u", (ull)row->part.id, box, uid);
+		buf_printf(to, "account %llu, mailbox %u, message UID %u", (ull)row->part.id, box,
+		    uid);
 	else if (key_read_uid(row->key, 'f', &box, &uid) == 0)
-		buf_printf(to, "account %llu, mailbox %u, what is known of UID %u", (ull)row->part.id,
+		buf_printf(to, "account %llu, mailbox %u, what is known of UID %u",
+		    (ull)row->part.id,
 		    box, uid);
 	else if (key_read_place(row->key, &email) == 0)
 		buf_printf(to, "account %llu, place of email %llu", (ull)row->part.id, (ull)email);
@@ -157,7 +159,8 @@ check_directory(struct model *m, size_t *faults)
 		if (e == E_NOT_FOUND) {
 			uint64_t version = 0;
 
-			e = kv_version(store_kv(m->store), (struct kv_part){ KV_ACCOUNT, list[i].id },
+			e = kv_version(store_kv(m->store), (struct kv_part){ KV_ACCOUNT,
+			    list[i].id },
 			    &version);
 			if (e == 0 && version != 0) {
 				print_fault(m, list[i].id, "has no mailboxes");

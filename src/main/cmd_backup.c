@@ -249,7 +249,8 @@ plan(struct backup *b, const struct config *config)
 	b->place = arena_printf(b->a, "%s/%s", b->dir, stamp);
 	b->partial = arena_printf(b->a, "%s/.%s.partial", b->dir, stamp);
 	b->snapshot = engine_path(config, arena_printf(b->a, "store.snapshot-%s", stamp), b->a);
-	return b->place != NULL && b->partial != NULL && b->snapshot != NULL ? EXIT_OK : EXIT_FAILED;
+	return b->place != NULL && b->partial != NULL && b->snapshot != NULL ? EXIT_OK :
+	    EXIT_FAILED;
 }
 
 static int
@@ -288,7 +289,8 @@ lock_dir(const char *dir, struct arena *a, int *ret)
 	}
 	fd = path != NULL ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		tell("%s: %s", dir, fd < 0 ? strerrordesc_np(errno) : "another backup is under way");
+		tell("%s: %s", dir, fd < 0 ? strerrordesc_np(errno) : "another backup is under "
+		    "way");
 		if (fd >= 0)
 			close(fd);
 		return EXIT_FAILED;
@@ -309,7 +311,8 @@ list_backups(const char *dir, struct arena *a)
 		struct backup_contents c;
 		uint64_t               bytes = 0;
 
-		if (backup_contents_read(arena_printf(a, "%s/%s", dir, list.s[i]), a, &c) != EXIT_OK)
+		if (backup_contents_read(arena_printf(a, "%s/%s", dir, list.s[i]), a,
+		    &c) != EXIT_OK)
 			continue;
 		for (size_t k = 0; k < c.n; k++)
 			bytes += c.files[k].size;

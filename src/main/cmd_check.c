@@ -19,7 +19,8 @@ summary(const struct check_result *r)
 		    (ull)r->accounts, (ull)r->messages, r->n_files, (ull)r->bytes);
 		return EXIT_OK;
 	}
-	printf("%zu faults in the files, %zu in the mailboxes%s: postrider repair saves what can be "
+	printf("%zu faults in the files, %zu in the mailboxes%s: postrider repair saves what can "
+	    "be "
 	       "read\n", r->file_faults, r->model_faults,
 	    r->broken ? ", which could not all be looked at" : "");
 	return EXIT_FAILED;

@@ -72,7 +72,8 @@ prove(const struct repair *w)
 		return r;
 	if (result.file_faults + result.model_faults == 0 && !result.broken)
 		return EXIT_OK;
-	tell("the new store does not pass the check: it stays in %s, and the damaged one where it was",
+	tell("the new store does not pass the check: it stays in %s, and the damaged one where it "
+	    "was",
 	    w->to);
 	return EXIT_FAILED;
 }
@@ -115,7 +116,8 @@ run(const struct repair *w)
 		return r;
 	if (w->aside != NULL)
 		printf("the damaged store is kept in %s\n", w->aside);
-	printf("repaired: %llu accounts; %llu messages kept, %llu recovered without their records, %llu "
+	printf("repaired: %llu accounts; %llu messages kept, %llu recovered without their "
+	    "records, %llu "
 	       "lost; %llu other records mended\n", (ull)rep.accounts, (ull)rep.messages,
 	    (ull)rep.recovered, (ull)rep.lost, (ull)rep.mended);
 	return rep.lost != 0 ? EXIT_PARTLY : EXIT_OK;

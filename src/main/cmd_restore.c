@@ -122,7 +122,8 @@ sound(const char *backup, struct backup_contents *c, struct arena *a)
 		r = backup_verify_sums(backup, c, &faults);
 	if (r != EXIT_OK || faults == 0)
 		return r;
-	tell("the backup %s is damaged: nothing was restored; copy it and use postrider repair", backup);
+	tell("the backup %s is damaged: nothing was restored; copy it and use postrider repair",
+	    backup);
 	return EXIT_FAILED;
 }
 

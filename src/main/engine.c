@@ -88,7 +88,8 @@ open_store(const struct config *c, bool quiet, struct arena *a, struct store **r
 	else
 		tell("cannot open the store in %s: %s%s%.*s%s", path, error_row(r)->text,
 		    detail.n != 0 ? ": " : "", STR_ARG(buf_view(&detail)),
-		    r == E_CORRUPT && str_find(buf_view(&detail), STR("postrider check")) == detail.n
+		    r == E_CORRUPT && str_find(buf_view(&detail),
+		    STR("postrider check")) == detail.n
 		        ? " (see postrider check, postrider repair)" : "");
 	return r == E_IN_USE ? EXIT_DATA_IN_USE : EXIT_FAILED;
 }

@@ -89,7 +89,8 @@ write_stretch(struct job *j, const struct mailbox_info *box, uint32_t *from, int
 	int            r = EXIT_OK;
 
 	*ret_read = message_scan(j->account, box->id, *from, UINT32_MAX, false, &it);
-	while (r == EXIT_OK && *ret_read >= 0 && (*ret_read = message_iter_next(it, &m, NULL)) > 0) {
+	while (r == EXIT_OK && *ret_read >= 0 && (*ret_read = message_iter_next(it, &m,
+	    NULL)) > 0) {
 		r = write_one(j, box, &m);
 		*from = m.uid + 1;
 	}
@@ -109,7 +110,8 @@ write_mailbox(struct job *j, const struct mailbox_info *box)
 		next = beyond(j, box->id, from);
 		j->failed++;
 		if (next == 0)
-			tell("mailbox %.*s: from UID %u on nothing can be read", STR_ARG(box->name), from);
+			tell("mailbox %.*s: from UID %u on nothing can be read",
+			    STR_ARG(box->name), from);
 		else
 			tell("mailbox %.*s: UIDs %u to %u cannot be read", STR_ARG(box->name), from,
 			    next - 1);
@@ -181,7 +183,8 @@ export_store(const struct config *config, const struct options *o,
 	int                    r = dir != NULL ? store_view_open(dir, &detail, &view) : E_NOMEM;
 
 	if (r < 0) {
-		tell("cannot open the store in %s: %s %.*s (see postrider check, postrider repair)", dir,
+		tell("cannot open the store in %s: %s %.*s (see postrider check, postrider "
+		    "repair)", dir,
 		    error_row(r)->text, STR_ARG(buf_view(&detail)));
 		return EXIT_FAILED;
 	}

@@ -49,7 +49,8 @@ store_folder_lock(const struct config *config, struct arena *a, int *ret)
 	if (r == 0)
 		return EXIT_OK;
 	if (r == E_IN_USE)
-		tell("a running server uses the data folder %.*s: stop it first", STR_ARG(config->data));
+		tell("a running server uses the data folder %.*s: stop it first",
+		    STR_ARG(config->data));
 	else
 		tell("cannot lock %s: %s", dir, error_row(r)->text);
 	return r == E_IN_USE ? EXIT_DATA_IN_USE : EXIT_FAILED;

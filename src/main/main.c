@@ -50,8 +50,10 @@ static const struct command COMMANDS[] = {
 	{ "backup", NULL, 1, 1, OPT_LIST | OPT_VERIFY | OPT_KEEP, cmd_backup,
 	    "backup [--keep N | --list | --verify] DIR",
 	    "copy all into DIR, while the server runs; what did not change is shared" },
-	{ "restore", NULL, 1, 1, OPT_ALL | OPT_ACCOUNT | OPT_MAILBOX | OPT_MESSAGE | OPT_TO, cmd_restore,
-	    "restore DIR[/STAMP] --all | --account ADDRESS [--mailbox NAME] [--message ID] [--to NAME]",
+	{ "restore", NULL, 1, 1, OPT_ALL | OPT_ACCOUNT | OPT_MAILBOX | OPT_MESSAGE | OPT_TO,
+	    cmd_restore,
+	    "restore DIR[/STAMP] --all | --account ADDRESS [--mailbox NAME] [--message ID] [--to "
+	    "NAME]",
 	    "put back a backup, or mail of an account that is no longer there" },
 };
 

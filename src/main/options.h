@@ -15,7 +15,8 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_DATA_IN_USE = 3, EXIT_
 /* Which options a command takes; a set of bits. --config and --data go with all. */
 enum option_bit {
 	OPT_LISTEN = 1, OPT_ACCOUNT = 2, OPT_MAILBOX = 4, OPT_FORMAT = 8, OPT_GENERATE = 16,
-	OPT_HASH = 32, OPT_BLOBS = 64, OPT_OUT = 128, OPT_LIST = 256, OPT_VERIFY = 512, OPT_KEEP = 1024,
+	OPT_HASH = 32, OPT_BLOBS = 64, OPT_OUT = 128, OPT_LIST = 256, OPT_VERIFY = 512,
+	    OPT_KEEP = 1024,
 	OPT_ALL = 2048, OPT_MESSAGE = 4096, OPT_TO = 8192
 };
 

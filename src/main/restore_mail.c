@@ -59,7 +59,8 @@ note_messages(struct job *j, const json_t *list)
 		const char *blob, *envelope;
 		char        key[160];
 
-		if (json_unpack(item, "[I, s, I, I, s]", &email, &blob, &size, &date, &envelope) != 0)
+		if (json_unpack(item, "[I, s, I, I, s]", &email, &blob, &size, &date,
+		    &envelope) != 0)
 			return EXIT_FAILED;
 		key_of_blob(key, sizeof(key), (ull)email, blob);
 		if (j->same_account)
@@ -212,7 +213,8 @@ append(struct job *j, const struct message *m, struct str mailbox)
 	int                r = message_read(j->from, m, 0, (size_t)m->size, &bytes);
 
 	if (r < 0 || bytes.n != m->size) {
-		tell("UID %u of the backup cannot be read: %s", m->uid, error_row(r < 0 ? r : E_CORRUPT)->text);
+		tell("UID %u of the backup cannot be read: %s", m->uid, error_row(r < 0 ? r :
+		    E_CORRUPT)->text);
 		j->failed++;
 		return EXIT_OK;
 	}
@@ -298,7 +300,8 @@ restore_mailbox(struct job *j, const struct mailbox_info *box)
 		}
 	}
 	if (e < 0) {
-		tell("mailbox %.*s of the backup cannot be read: %s", STR_ARG(box->name), error_row(e)->text);
+		tell("mailbox %.*s of the backup cannot be read: %s", STR_ARG(box->name),
+		    error_row(e)->text);
 		return EXIT_FAILED;
 	}
 	return r;
@@ -318,7 +321,8 @@ restore_mailboxes(struct job *j)
 	for (size_t i = 0; r == EXIT_OK && i < n; i++) {
 		if (list[i].id == 0 || list[i].no_select ||
 		    (j->o->mailbox.n != 0 && !str_eq(j->o->mailbox, list[i].name) &&
-		        !(str_ieq(j->o->mailbox, STR("INBOX")) && str_eq(list[i].name, STR("INBOX")))))
+		        !(str_ieq(j->o->mailbox, STR("INBOX")) && str_eq(list[i].name,
+		        STR("INBOX")))))
 			continue;
 		found++;
 		r = restore_mailbox(j, &list[i]);

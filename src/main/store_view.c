@@ -37,7 +37,8 @@ link_file(const char *dir, const char *folder, const char *name)
 	    snprintf(to, sizeof(to), "%s/%s", folder, name) >= PATH_BYTES)
 		return name[0] == '.' ? 0 : E_LIMIT;
 	/* RocksDB's own log, which it would go on writing, and lock files stay behind. */
-	if (strncmp(name, "LOG", 3) == 0 || strcmp(name, "LOCK") == 0 || strcmp(name, "in-use") == 0)
+	if (strncmp(name, "LOG", 3) == 0 || strcmp(name, "LOCK") == 0 || strcmp(name,
+	    "in-use") == 0)
 		return 0;
 	return symlink(from, to) == 0 ? 0 : error_from_errno(errno);
 }

@@ -39,6 +39,52 @@ orphans_add(struct orphans *list, const struct orphan *o)
 	return 0;
 }
 
+struct str
+repair_envelope_next(struct str *s)
+{
+	struct str is;
+	size_t     n;
+	uint64_t   len;
+
+	while (s->n > 0 && (s->p[0] == ' ' || s->p[0] == '('))
+		*s = str_skip(*s, 1);
+	if (s->n > 0 && s->p[0] == '"') {
+		*s = str_skip(*s, 1);
+		n = str_find_byte(*s, '"');
+		is = str_head(*s, n);
+		*s = str_skip(*s, n + 1);
+		return is;
+	}
+	n = str_find_byte(*s, '}');
+	if (s->n > 0 && s->p[0] == '{' && n < s->n &&
+	    str_to_u64(str_of(s->p + 1, n - 1), &len) == 0) {
+		is = str_head(str_skip(*s, n + 3), (size_t)len);
+		*s = str_skip(*s, n + 3 + (size_t)len);
+		return is;
+	}
+	*s = str_skip(*s, 3);
+	return STR_NONE;
+}
+
+int
+repair_read_whole(struct store *store, const struct message *m, bool *ret_whole, bool *ret_header)
+{
+	OWN_BUF struct buf bytes = BUF_INIT(KV_VALUE_MAX);
+	uint64_t           body_n = m->size - m->blob_header_n, at = 0;
+	int                r = kv_blob_header(store->kv, &m->blob, &bytes);
+
+	*ret_header = r == 0 && bytes.n == m->blob_header_n;
+	*ret_whole = *ret_header && m->size >= m->blob_header_n;
+	for (; *ret_whole && at < body_n; at += KV_BLOB_PIECE) {
+		size_t want = body_n - at < KV_BLOB_PIECE ? (size_t)(body_n - at) : KV_BLOB_PIECE;
+
+		buf_reset(&bytes);
+		r = kv_blob_body(store->kv, &m->blob, at, want, &bytes);
+		*ret_whole = r == 0 && bytes.n == want;
+	}
+	return r == 0 || r == E_NOT_FOUND || r == E_CORRUPT ? 0 : r;
+}
+
 /* --- the rows, as they come --- */
 
 struct intake {
@@ -165,7 +211,8 @@ take_in(const char *from, const char *scratch, struct intake *in, struct kv_file
 /* --- all accounts --- */
 
 static int
-each_account(struct store *store, enum repair_jump jump, struct orphans *refs, struct store_repair *rep)
+each_account(struct store *store, enum repair_jump jump, struct orphans *refs,
+    struct store_repair *rep)
 {
 	account_id id = 0;
 	int        r;

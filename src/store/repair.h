@@ -37,8 +37,8 @@ int store_repair(const char *from, const char *scratch, struct kv *to, struct kv
 
 /*
  * For a store that was put back from a backup, while clients may know later states of it: every
- * mailbox gets a new UIDVALIDITY, and email ids (POP3's UIDL), mailbox ids and modseq jump ahead. The
- * kv is taken over (also on error).
+ * mailbox gets a new UIDVALIDITY, and email ids (POP3's UIDL), mailbox ids and modseq jump ahead.
+ * The kv is taken over (also on error).
  */
 int store_renew(struct kv *, struct store_repair *);
 

@@ -221,34 +221,6 @@ read_box(struct fix *f, struct str key, struct str value)
 
 /* --- messages --- */
 
-/* The next string of an ENVELOPE: "..." or {n}CRLF... or NIL. */
-static struct str
-take_string(struct str *s)
-{
-	struct str is;
-	size_t     n;
-	uint64_t   len;
-
-	while (s->n > 0 && (s->p[0] == ' ' || s->p[0] == '('))
-		*s = str_skip(*s, 1);
-	if (s->n > 0 && s->p[0] == '"') {
-		*s = str_skip(*s, 1);
-		n = str_find_byte(*s, '"');
-		is = str_head(*s, n);
-		*s = str_skip(*s, n + 1);
-		return is;
-	}
-	n = str_find_byte(*s, '}');
-	if (s->n > 0 && s->p[0] == '{' && n < s->n &&
-	    str_to_u64(str_of(s->p + 1, n - 1), &len) == 0) {
-		is = str_head(str_skip(*s, n + 3), (size_t)len);
-		*s = str_skip(*s, n + 3 + (size_t)len);
-		return is;
-	}
-	*s = str_skip(*s, 3);
-	return STR_NONE;
-}
-
 static void
 say_lost(struct fix *f, const struct message *m, mailbox_id box, const char *how)
 {
@@ -260,31 +232,13 @@ say_lost(struct fix *f, const struct message *m, mailbox_id box, const char *how
 	if (get(f, key, &f->value2) == 0)
 		facts_record_unpack(buf_view(&f->value2), &facts);
 	envelope = facts.facts.envelope;
-	date = take_string(&envelope);
-	subject = take_string(&envelope);
-	repair_say(f->rep, f->id, "%s: mailbox %.*s, UID %u, %llu bytes, date \"%.*s\", subject \"%.*s\"",
+	date = repair_envelope_next(&envelope);
+	subject = repair_envelope_next(&envelope);
+	repair_say(f->rep, f->id, "%s: mailbox %.*s, UID %u, %llu bytes, date \"%.*s\", subject "
+	    "\"%.*s\"",
 	    how, b != NULL ? (int)b->name.n : 0, b != NULL ? b->name.b : "", m->uid, (ull)m->size,
 	    (int)(date.n < 60 ? date.n : 60), date.p != NULL ? date.p : "",
 	    (int)(subject.n < 200 ? subject.n : 200), subject.p != NULL ? subject.p : "");
-}
-
-int
-repair_read_whole(struct store *store, const struct message *m, bool *ret_whole, bool *ret_header)
-{
-	OWN_BUF struct buf bytes = BUF_INIT(KV_VALUE_MAX);
-	uint64_t           body_n = m->size - m->blob_header_n, at = 0;
-	int                r = kv_blob_header(store->kv, &m->blob, &bytes);
-
-	*ret_header = r == 0 && bytes.n == m->blob_header_n;
-	*ret_whole = *ret_header && m->size >= m->blob_header_n;
-	for (; *ret_whole && at < body_n; at += KV_BLOB_PIECE) {
-		size_t want = body_n - at < KV_BLOB_PIECE ? (size_t)(body_n - at) : KV_BLOB_PIECE;
-
-		buf_reset(&bytes);
-		r = kv_blob_body(store->kv, &m->blob, at, want, &bytes);
-		*ret_whole = r == 0 && bytes.n == want;
-	}
-	return r == 0 || r == E_NOT_FOUND || r == E_CORRUPT ? 0 : r;
 }
 
 /* Reads the message again, as at its delivery. */
@@ -635,7 +589,8 @@ fix_keywords(struct fix *f)
 		buf_reset(&f->value);
 		buf_printf(&f->value, "Lost-keyword-%u", i);
 		put(f, key_keyword(i), &f->value);
-		repair_say(f->rep, f->id, "the name of keyword %u is lost: it is Lost-keyword-%u now", i,
+		repair_say(f->rep, f->id, "the name of keyword %u is lost: it is Lost-keyword-%u "
+		    "now", i,
 		    i);
 		f->rep->mended++;
 		r = 0;
@@ -781,7 +736,8 @@ fix_all(struct fix *f)
 		fix_row *fn;
 	} KINDS[] = {
 		{ 'b', read_box }, { 'm', fix_message }, { 'x', fix_expunged }, { 'e', fix_place },
-		{ 'f', fix_facts }, { 't', fix_thread }, { 'c', fix_log }, { 'S', fix_subscription },
+		{ 'f', fix_facts }, { 't', fix_thread }, { 'c', fix_log }, { 'S',
+		    fix_subscription },
 	};
 	int r = kv_version(f->kv, part_of(f), &f->version);
 

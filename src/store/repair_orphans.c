@@ -70,7 +70,8 @@ feed_notice(struct str header, const struct message *m, struct ingest *in)
 			buf_str(&to, line);
 	}
 	buf_printf(&to, "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n"
-	    "The header of this message could be read after damage to the disk; its body could not.\r\n"
+	    "The header of this message could be read after damage to the disk; its body could "
+	    "not.\r\n"
 	    "The message had %llu bytes.\r\n", (ull)m->size);
 	return to.err < 0 ? to.err : ingest_write(in, buf_view(&to));
 }
@@ -135,7 +136,8 @@ bring_back(struct store *store, struct account *a, const struct orphan *o,
 	if (r == 0)
 		r = read_again(store, o, in);
 	if (r == E_NOT_FOUND || r == E_CORRUPT) {
-		repair_say(rep, a->id, "lost: a message (email %llu) of which neither record nor header "
+		repair_say(rep, a->id, "lost: a message (email %llu) of which neither record nor "
+		    "header "
 		    "is left", (ull)o->email);
 		rep->lost++;
 		return 0;

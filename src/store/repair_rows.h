@@ -42,6 +42,8 @@ int repair_orphans(struct store *, account_id, const struct orphans *, struct st
 
 void repair_say(struct store_repair *, account_id, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The next string of an ENVELOPE: "..." or {n}CRLF... or NIL. */
+struct str repair_envelope_next(struct str *envelope);
 /* All bytes of a message: *ret_whole false when some are missing. */
 int repair_read_whole(struct store *, const struct message *, bool *ret_whole, bool *ret_header);
 

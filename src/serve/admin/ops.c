@@ -353,7 +353,7 @@ const struct admin_op ADMIN_OPS[] = {
 	{ "alias-remove",     run_alias_remove },     /* address, targets (none: all) */
 	{ "alias-list",       run_alias_list },       /* -> aliases */
 	{ "snapshot",         admin_run_snapshot },     /* dir */
-	{ "message-list",     admin_run_message_list }, /* account, mailbox, from -> messages, next */
+	{ "message-list",     admin_run_message_list }, /* account, mailbox, from -> messages */
 	{ "unexpunge",        admin_run_unexpunge },    /* account, mailbox, email */
 #ifdef POSTRIDER_FAULTS
 	{ "fault",            admin_run_fault },      /* see fault.c */
