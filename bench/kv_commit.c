@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/pack.h"
-#include "kv/kv.h"
+#include "kv/open.h"
 
 struct bench {
 	struct kv    *kv;
@@ -107,7 +107,7 @@ measure(struct bench *bench, unsigned threads, int64_t ms)
 	busy = cpu_seconds() - cpu;
 	/* What is still in memory costs its flush too. */
 	kv_drop(TAKE(bench->kv));
-	printf("threads %u  commits/s %.0f  us of processor per commit %.1f, with the last flush %.1f\n",
+	printf("threads %u  commits/s %.0f  processor us a commit %.1f, with the last flush %.1f\n",
 	    threads, (double)atomic_load(&bench->commits) / seconds,
 	    busy * 1e6 / (double)atomic_load(&bench->commits),
 	    (cpu_seconds() - cpu) * 1e6 / (double)atomic_load(&bench->commits));

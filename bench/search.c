@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "serve/imap/search.h"
+#include "kv/open.h"
 
 enum { MESSAGE_BYTES = 4096, WORDS = 4000, HIT_EVERY = 1000 };
 

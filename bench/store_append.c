@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "kv/open.h"
 #include "store/message.h"
 
 struct bench {

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "kv/open.h"
 #include "serve/imap/imap.h"
 #include "serve/imap/session.h"
 

@@ -262,33 +262,6 @@ check_hash(struct auth *a, struct str password, struct str hash)
 }
 
 int
-auth_check(struct auth *a, const struct auth_try *t, uint64_t *ret_account)
-{
-	OWN_ARENA struct arena   arena = ARENA_INIT(SCRATCH_MAX);
-	struct directory_account acc = { 0 };
-	unsigned char            proof[PROOF_N];
-	int                      r = find_account(a, t->login, &arena, &acc);
-
-	if (r < 0 && r != E_NOT_FOUND && r != E_BAD_ADDRESS)
-		return E_AUTH_TEMP;
-	r = check_hash(a, t->password, acc.hash);
-	if (r == E_AUTH_FAILED) {
-		note_failure(a, t);
-		return r;
-	}
-	if (r < 0)
-		return E_AUTH_TEMP;
-	if (!acc.enabled)
-		return E_AUTH_DISABLED;
-	prove(a, t, acc.hash, proof);
-	lock_take(&a->lock);
-	recent_right_put(&a->right, str_of((char *)proof, PROOF_N), acc.id, clock_mono_ms());
-	lock_give(&a->lock);
-	*ret_account = acc.id;
-	return 0;
-}
-
-int
 auth_check_cached(struct auth *a, const struct auth_try *t, uint64_t *ret_account)
 {
 	OWN_ARENA struct arena   arena = ARENA_INIT(SCRATCH_MAX);
@@ -310,4 +283,36 @@ auth_check_cached(struct auth *a, const struct auth_try *t, uint64_t *ret_accoun
 	if (r == 0)
 		*ret_account = id;
 	return r;
+}
+
+int
+auth_check(struct auth *a, const struct auth_try *t, uint64_t *ret_account)
+{
+	OWN_ARENA struct arena   arena = ARENA_INIT(SCRATCH_MAX);
+	struct directory_account acc = { 0 };
+	unsigned char            proof[PROOF_N];
+	int                      r;
+
+	/* Somebody may have found it right while this try waited for a thread: of many first logins
+	 * of one account at once only the first ones are hashed. */
+	if (auth_check_cached(a, t, ret_account) == 0)
+		return 0;
+	r = find_account(a, t->login, &arena, &acc);
+	if (r < 0 && r != E_NOT_FOUND && r != E_BAD_ADDRESS)
+		return E_AUTH_TEMP;
+	r = check_hash(a, t->password, acc.hash);
+	if (r == E_AUTH_FAILED) {
+		note_failure(a, t);
+		return r;
+	}
+	if (r < 0)
+		return E_AUTH_TEMP;
+	if (!acc.enabled)
+		return E_AUTH_DISABLED;
+	prove(a, t, acc.hash, proof);
+	lock_take(&a->lock);
+	recent_right_put(&a->right, str_of((char *)proof, PROOF_N), acc.id, clock_mono_ms());
+	lock_give(&a->lock);
+	*ret_account = acc.id;
+	return 0;
 }

@@ -13,13 +13,13 @@
  * Failure     once a write or sync failed, what is visible may not be on disk. The engine then
  *             refuses commits and waits with E_IO or E_DISK_FULL (reads go on), until kv_heal has
  *             reopened it; kv_generation changes with each reopening, and whoever keeps state
- *             derived from reads of an older generation must drop it. While the disk takes no writes
- *             kv_heal fails, but begins a generation too: reads show what is on disk, and no more.
+ *             derived from reads of an older generation must drop it. While the disk takes no
+ *             writes kv_heal fails, but begins a generation too: reads show what is on disk.
  * Owner       values are copied into the caller's buf. Iterators see a fixed snapshot and are
  *             dropped by the caller; hold none while writing to the network.
  * Threads     every function from any thread. Two commits on one partition with the same expected
  *             version: one gets E_CONFLICT.
- * Engines     kv_rocks (disk), kv_mem (tests), kv_fault and kv_trace (wrap another engine).
+ * Engines     kv/open.h opens one.
  */
 #ifndef KV_KV_H
 #define KV_KV_H
@@ -58,38 +58,9 @@ enum {
 	KV_BLOB_PIECE = 256 << 10    /* bytes of a body piece, the last may be shorter */
 };
 
-/* --- engines --- */
-
-struct kv_rocks_options {
-	size_t cache_bytes;      /* block cache; 0 = 256 MiB */
-	size_t memtable_bytes;   /* write buffer; 0 = 64 MiB */
-	bool   read_only;        /* for check and export of a damaged store: E_READ_ONLY */
-};
-
-/* Opens or creates the store in folder `dir`. E_IN_USE when another process has it open,
- * E_CORRUPT, E_IO. *detail (if not NULL) gets a text for people, also on error. */
-int  kv_rocks_open(const char *dir, const struct kv_rocks_options *, struct buf *detail,
-     struct kv **ret);
-int  kv_mem_open(struct kv **ret);
-/* Both take the wrapped engine over: dropping them drops it. The descriptor stays the caller's. */
-int  kv_fault_open(struct kv *inner, struct kv **ret);
-int  kv_trace_open(struct kv *inner, int fd, struct kv **ret);
 /* Every iterator was dropped before. */
 void kv_drop(struct kv *);
 OWN_DEFINE(kv)
-
-/* kv_mem: ends `kv` as a crash would. *ret is what a restart finds: all that was durable, and no
- * more. The old handle gives E_IO from now on, and is still to be dropped. */
-int kv_mem_crash(struct kv *, struct kv **ret);
-
-/* kv_fault: the nth operation from now, and with `sticky` all later ones, fails with err; 0: none.
- * Returns the number of operations since the last call. Each function on partitions and blobs is
- * one, a scan is two (its opening and its first step), a kv_wait for what is durable is none. A
- * write or wait that fails with E_IO or E_DISK_FULL leaves the wrapped engine failed until kv_heal,
- * which over kv_mem loses what was not durable, as a disk may. */
-unsigned long kv_fault_set(struct kv *, unsigned long nth, bool sticky, int err);
-/* kv_fault: every sync takes this much longer, for the tests of slow disks. */
-void          kv_fault_slow(struct kv *, int64_t sync_ms);
 
 /* --- partitions --- */
 

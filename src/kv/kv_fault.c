@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "kv/engine.h"
+#include "kv/open.h"
 
 struct fault {
 	struct kv     kv;

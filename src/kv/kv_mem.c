@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "kv/flat.h"
 #include "kv/mem_tree.h"
+#include "kv/open.h"
 
 struct mem {
 	struct flat      flat;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "kv/open.h"
 #include "kv/rocks.h"
 #include "kv/salvage.h"
 

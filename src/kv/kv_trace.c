@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "kv/engine.h"
+#include "kv/open.h"
 
 /* A line is "operation arguments = result"; it goes out by one write, whole or cut at the end. */
 enum { LINE_MAX_BYTES = 512, SHOWN_KEY_BYTES = 48 };

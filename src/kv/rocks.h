@@ -11,6 +11,7 @@
 #include <rocksdb/c.h>
 
 #include "kv/flat.h"
+#include "kv/open.h"
 
 enum { ROCKS_COLUMNS = 2 };
 

@@ -205,7 +205,9 @@ take_row(void *arg, const struct salvage_entry *e)
 	if (row.kind == KV_ROW_OTHER)
 		return E_CORRUPT;
 	if (row.kind == KV_ROW_BLOB && row.piece == KV_PART_HEAD) {
-		const struct salvage_entry known = { .kind = e->kind, .seq = e->seq, .key = e->key };
+		const struct salvage_entry known = {
+			.kind = e->kind, .seq = e->seq, .key = e->key
+		};
 		int                        r = keep(s, &known);
 
 		if (r < 0)
@@ -354,7 +356,9 @@ hand_out_all(struct scratch *s)
 int
 kv_salvage(const char *dir, const char *scratch, struct kv_files *files, struct kv_salvage *to)
 {
-	struct scratch             s = { .to = to, .files = files, .value = BUF_INIT(SALVAGE_BLOCK_MAX) };
+	struct scratch             s = {
+		.to = to, .files = files, .value = BUF_INIT(SALVAGE_BLOCK_MAX)
+	};
 	const struct salvage_sinks sinks = { { take_row, &s }, { take_blob, &s } };
 	int                        r = scratch_open(&s, scratch);
 

@@ -15,7 +15,7 @@
 #ifndef KV_SALVAGE_H
 #define KV_SALVAGE_H
 
-#include "kv/kv.h"
+#include "kv/open.h"
 
 /* A key on disk, taken apart. */
 enum kv_row_kind { KV_ROW_OTHER, KV_ROW_RECORD, KV_ROW_BLOB_ROW, KV_ROW_BLOB };
@@ -36,7 +36,7 @@ struct kv_damage {
 	const char *file;     /* name in the folder */
 	uint64_t    off, n;   /* n 0: unknown, or the whole file */
 	const char *what;
-	struct str  from, to; /* disk keys of what is lost: after `from`, up to `to`; empty: unknown */
+	struct str  from, to; /* disk keys of what is lost: (from, to]; empty: unknown */
 };
 
 struct kv_files {

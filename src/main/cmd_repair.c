@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "kv/open.h"
 #include "main/check_store.h"
 #include "main/commands.h"
 #include "main/engine.h"

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "kv/open.h"
 #include "main/backup_set.h"
 #include "main/check_store.h"
 #include "main/commands.h"

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "kv/open.h"
 #include "main/options.h"
 #include "main/version.h"
 

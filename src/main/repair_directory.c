@@ -2,6 +2,7 @@
 
 #include "auth/keys.h"
 #include "base/error.h"
+#include "kv/open.h"
 #include "main/options.h"
 #include "store/store.h"
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "kv/open.h"
 #include "main/folders.h"
 
 enum { PATH_BYTES = 4096, CACHE_BYTES = 32 << 20 };

@@ -1,5 +1,8 @@
 #include "net/jobs.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -78,12 +81,17 @@ next_job(struct jobs *j, struct job *ret)
 	return true;
 }
 
+/* What takes long stands behind what somebody waits for at this moment: the workers' commands. On
+ * Linux a nice value is a thread's. */
+enum { JOB_NICE = 10 };
+
 static void *
 job_main(void *arg)
 {
 	struct jobs *j = arg;
 	struct job   job;
 
+	setpriority(PRIO_PROCESS, (id_t)gettid(), JOB_NICE);
 	while (next_job(j, &job))
 		job.fn(job.arg);
 	return NULL;

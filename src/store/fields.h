@@ -3,9 +3,10 @@
  * so that BODY[HEADER.FIELDS (...)] is answered without its header. RFC 9051 s6.4.5.1
  *
  * Shape    for each field that is kept, in the order of the header: u8 code, var n, the n bytes of
- *          the field as it is; u8 0xff; then u8 end (bytes of the empty line: 0 none, 1 LF, 2 CRLF),
- *          u8 bits (1: more names were left out than are listed), var mask of the codes that were
- *          left out somewhere, and to the end the hashes of the names without a code, u16 each.
+ *          the field as it is; u8 0xff; then u8 end (bytes of the empty line: 0 none, 1 LF,
+ *          2 CRLF), u8 bits (1: more names were left out than are listed), var mask of the codes
+ *          that were left out somewhere, and to the end the hashes of the names without a code,
+ *          u16 each.
  * Exact    what is answered is, byte by byte, what header_fields (mime/header.h) chooses from the
  *          header; where that cannot be known, nothing is answered and the header must be read: a
  *          field that has a name without a code, or that was too long to be kept.

@@ -102,7 +102,8 @@ static int
 open_kind(const struct message_iter *it, char kind, struct kv_iter **ret)
 {
 	struct account *a = it->a;
-	struct key      from = kind == 'm' ? key_message(it->box, it->lo) : key_facts(it->box, it->lo);
+	struct key      from = kind == 'm' ? key_message(it->box, it->lo)
+	                                   : key_facts(it->box, it->lo);
 	struct key      to = key_uid_end(kind, it->box, it->hi);
 
 	return kv_scan(a->store->kv, account_part(a), key_str(&from), key_str(&to), false, ret);

@@ -209,7 +209,9 @@ void
 facts_record_pack(const struct facts_record *rec, struct buf *to)
 {
 	const struct message_facts *f = &rec->facts;
-	const struct str slices[] = { f->envelope, f->body, f->body_structure, f->parts, f->fields };
+	const struct str            slices[] = {
+		f->envelope, f->body, f->body_structure, f->parts, f->fields
+	};
 
 	pack_u8(to, FACTS_VERSION);
 	pack_str(to, rec->has_msgid ? str_of((const char *)rec->msgid.b, sizeof(rec->msgid.b))

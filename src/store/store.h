@@ -108,8 +108,9 @@ void account_unwatch(struct account *, struct watch *); /* no call is under way 
 /* Heavy work on one account is done by one at a time, in turns, so that the sessions of one account
  * do not take all job threads. Zero at first, but for go; the caller's, until it has left. */
 struct account_turn {
-	void      (*go)(struct account_turn *); /* your turn: called under a lock, it may only poke */
-	struct list link;  /* the rest is the account's */
+	/* Your turn: called under a lock, it may only poke. */
+	void      (*go)(struct account_turn *);
+	struct list link; /* the rest is the account's */
 	bool        waits;
 };
 /* True: it is your turn, until account_turn_leave. False: go will be called when it is. */

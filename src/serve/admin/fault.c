@@ -2,6 +2,7 @@
  * There main/ puts kv_fault around the storage engine. */
 #include "base/error.h"
 #include "base/mem.h"
+#include "kv/open.h"
 #include "serve/admin/session.h"
 
 static unsigned long

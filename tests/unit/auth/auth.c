@@ -7,6 +7,7 @@
 #include "auth/password.h"
 #include "auth/recent.h"
 #include "base/clock.h"
+#include "kv/open.h"
 
 struct fixture {
 	struct kv        *kv;

@@ -7,6 +7,7 @@
 #include "auth/directory.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "kv/open.h"
 
 struct fixture {
 	struct kv        *kv;

@@ -1,4 +1,5 @@
 #include "env.h"
+#include "kv/open.h"
 
 #include <fcntl.h>
 #include <ftw.h>

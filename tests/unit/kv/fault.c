@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kv/open.h"
 
 static struct kv *
 kv_of(void **state)

@@ -1,5 +1,6 @@
 /* What only the engine on disk can show: restarts, kill -9, locks, copies, full disks. */
 #include "env.h"
+#include "kv/open.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -113,7 +113,8 @@ test_lines(void **state)
 
 	(void)state;
 	for (size_t k = 0; k < ARRAY_LEN(PIECES); k++) {
-		struct feed *f = slow_open(&s, "one\r\n\r\n77 x {4}\r\n\r\n\r\n y\r\nz\nend", PIECES[k]);
+		struct feed *f = slow_open(&s, "one\r\n\r\n77 x {4}\r\n\r\n\r\n y\r\nz\nend",
+		    PIECES[k]);
 
 		assert_int_equal(feed_line(f, &line), 0);
 		assert_int_equal(line.n, 3);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "kv/open.h"
 
 static const char *const SCRIPT[] = {
 	"LOGIN alice@example.org secret",

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "kv/open.h"
 #include "serve/imap/imap.h"
 
 /* Room is taken beforehand: where the server's allocations are made to fail, ours do not. */

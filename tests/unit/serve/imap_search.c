@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "kv/open.h"
 #include "serve/imap/search_text.h"
 
 static const char PLAIN[] =

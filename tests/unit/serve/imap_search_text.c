@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "codec/casefold.h"
 #include "codec/charset.h"
+#include "kv/open.h"
 #include "serve/imap/search.h"
 #include "store/text.h"
 #include "store/text_rows.h"

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kv/open.h"
 
 #define MESSAGE_1 "From: a@x\r\nSubject: one\r\n\r\nline 1\r\n.line 2\r\n..\r\n"
 #define MESSAGE_2 "Subject: two\r\n\r\n"

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "kv/open.h"
 
 enum { CLIENT_MAX = 64 << 20 };
 

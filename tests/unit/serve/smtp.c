@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kv/open.h"
 
 #define LETTER "From: x@elsewhere.test\r\nSubject: hello\r\n\r\nThe text.\r\n"
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "kv/open.h"
 #include "proto/smtp_header.h"
 
 static uint64_t

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kv/open.h"
 
 enum { DAY_MS = 24 * 3600 * 1000, LARGE = 2 * KV_BLOB_PIECE + 100 };
 
@@ -182,7 +183,8 @@ op_read(struct course *c)
 	OWN_BUF struct buf   bytes = BUF_INIT(4 << 20);
 	struct message       m;
 	struct message_facts facts;
-	int                  r = message_scan(c->e->a, c->e->inbox, 1, UINT32_MAX, SCAN_RECORDS_FACTS, &it);
+	int                  r = message_scan(c->e->a, c->e->inbox, 1, UINT32_MAX,
+	    SCAN_RECORDS_FACTS, &it);
 
 	while (r == 0 && (r = message_iter_next(it, &m, &facts)) > 0) {
 		buf_reset(&bytes);

@@ -40,7 +40,9 @@ test_known_fields_are_answered(void **state)
 	    "Received: from a\r\n\tby b\r\nX-Odd: 1\r\nfrom: one\r\nSUBJECT: folded\r\n over\r\n"
 	    "\tlines\r\nTo : blanks before the colon\r\nno field\r\nFrom: two\r\nsubject:\r\n"
 	    "Date: \0nul\r\nCc: gr\xfc\xdf\r\n\r\nbody: x\r\n");
-	const struct str list[] = { STR("FROM"), STR("sUbJeCt"), STR("to"), STR("Date"), STR("cc") };
+	const struct str list[] = {
+		STR("FROM"), STR("sUbJeCt"), STR("to"), STR("Date"), STR("cc")
+	};
 	const struct str absent[] = { STR("From"), STR("X-Nothing"), STR("From") };
 	const struct str odd[] = { STR("From"), STR("x-odd") };
 	const struct str trace[] = { STR("Received") };
@@ -115,9 +117,9 @@ test_bad_bytes_give_no_answer(void **state)
 static void
 test_random_headers(void **state)
 {
-	static const char *const PIECES[] = { "From", "to", "SUBJECT", "X-Odd", "Received", "List-Id",
-		"References", ":", ": ", " :", "\r\n", "\r\n", "\r\n", "\n", "\r", "\r\n ", "\n\t",
-		"value", "\xff", "\x01", "a b", "\r\n\r\n" };
+	static const char *const PIECES[] = { "From", "to", "SUBJECT", "X-Odd", "Received",
+		"List-Id", "References", ":", ": ", " :", "\r\n", "\r\n", "\r\n", "\n", "\r", "\r\n ",
+		"\n\t", "value", "\xff", "\x01", "a b", "\r\n\r\n" };
 	static const struct str  NAMES[] = { STR("from"), STR("To"), STR("subject"), STR("x-ODD"),
 		 STR("received"), STR("list-id"), STR("References"), STR("X-None"), STR("") };
 	unsigned                 seed = 1, answered = 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "kv/open.h"
 
 enum { DAY_MS = 24 * 3600 * 1000 };
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/pack.h"
+#include "kv/open.h"
 
 static const struct quota NONE;
 

@@ -124,7 +124,7 @@ static void
 test_other_records(void **state)
 {
 	const struct facts_record    F = { true, { "0123456789abcde" },
-		   { STR("(env)"), STR("(body)"), STR("(structure)"), STR("\0\1"), STR("fields") } };
+		{ STR("(env)"), STR("(body)"), STR("(structure)"), STR("\0\1"), STR("fields") } };
 	const struct place_record    P = { .mailbox = 3, .uid = 4 };
 	const struct place_record    Q = { true, 0, 0, 1700000000000 };
 	const struct thread_record   T = { 5, 6 };

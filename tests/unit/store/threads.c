@@ -1,6 +1,7 @@
 /* Threads on shared accounts: writers, a watcher that follows the change log, and accounts that
  * come and go. */
 #include "env.h"
+#include "kv/open.h"
 
 #include <pthread.h>
 #include <semaphore.h>
