@@ -118,8 +118,8 @@ static void
 test_random_headers(void **state)
 {
 	static const char *const PIECES[] = { "From", "to", "SUBJECT", "X-Odd", "Received",
-		"List-Id", "References", ":", ": ", " :", "\r\n", "\r\n", "\r\n", "\n", "\r", "\r\n ",
-		"\n\t", "value", "\xff", "\x01", "a b", "\r\n\r\n" };
+		"List-Id", "References", ":", ": ", " :", "\r\n", "\r\n", "\r\n", "\n", "\r",
+		"\r\n ", "\n\t", "value", "\xff", "\x01", "a b", "\r\n\r\n" };
 	static const struct str  NAMES[] = { STR("from"), STR("To"), STR("subject"), STR("x-ODD"),
 		 STR("received"), STR("list-id"), STR("References"), STR("X-None"), STR("") };
 	unsigned                 seed = 1, answered = 0;
