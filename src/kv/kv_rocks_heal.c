@@ -94,7 +94,7 @@ swap_handle(struct rocks *r, struct handle *h)
 static int
 retreat(struct rocks *r, bool *replaced)
 {
-	struct handle other = { NULL };
+	struct handle other = { 0 };
 	int           e = sync_logs(r);
 
 	if (e < 0)

@@ -20,8 +20,13 @@ enum { SALVAGE_BLOCK_MAX = 64 << 20 };
 
 uint32_t salvage_crc(uint32_t crc, const void *p, size_t n); /* CRC-32C; begin with 0 */
 uint32_t salvage_crc_mask(uint32_t crc);
-/* Is the trailer's checksum of a table's block right? b has its n bytes and the trailer. */
+/* Blocks of tables: a checksum that this program can judge. Without any is none. */
+bool     salvage_sum_known(unsigned type);
+/* Is the checksum in the trailer right? b has the block's n bytes and the trailer. */
 bool     salvage_sum_ok(unsigned type, const char *b, size_t n);
+/* The length of the block that begins at the start of raw, or 0: it ends where its checksum says
+ * so. Linear time. */
+size_t   salvage_sum_find(unsigned type, struct str raw);
 /* E_UNSUPPORTED, E_CORRUPT, E_NOMEM. */
 int      salvage_inflate(unsigned compression, struct str in, struct buf *to);
 enum { SALVAGE_TRAILER = 5 };
@@ -92,6 +97,7 @@ struct salvage_manifest {
 	char                 name[64];
 	uint64_t             log_min;  /* logs from here on are read at a start */
 	uint64_t             last_seq; /* of the last change that it knows of */
+	uint64_t             next_file; /* the number of the next file that is made */
 	uint64_t             blob_min; /* the oldest blob file that a table refers to */
 	uint64_t             columns;  /* a set of bits; there is always column 0 */
 	bool                 whole;    /* read to its end without damage */

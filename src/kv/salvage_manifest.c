@@ -160,6 +160,8 @@ read_field(struct build *b, struct unpack *u, uint64_t tag)
 		b->m->last_seq = unpack_var(u);
 		return true;
 	case TAG_NEXT_FILE:
+		b->m->next_file = unpack_var(u);
+		return true;
 	case TAG_PREV_LOG:
 	case TAG_MIN_LOG:
 	case TAG_MAX_COLUMN:

@@ -9,8 +9,8 @@
 #include "kv/salvage_files.h"
 
 enum { CRC_POLY = 0x82F63B78, SLICES = 8 };
-enum { SUM_NONE, SUM_CRC32C, SUM_XXH32, SUM_XXH64, SUM_XXH3 };
-enum { PACK_NONE = 0, PACK_LZ4 = 4, PACK_LZ4HC = 5, PACK_ZSTD = 7 };
+enum { SUM_CRC32C = 1, SUM_XXH32, SUM_XXH64, SUM_XXH3 };
+enum { PACK_NONE = 0, PACK_LZ4 = 4, PACK_LZ4HC = 5, PACK_ZSTD = 7, PACK_MAX = 7 };
 
 static uint32_t       crc_table[SLICES][256];
 static pthread_once_t crc_once = PTHREAD_ONCE_INIT;
@@ -64,29 +64,100 @@ salvage_crc_mask(uint32_t crc)
 }
 
 bool
-salvage_sum_ok(unsigned type, const char *b, size_t n)
+salvage_sum_known(unsigned type)
 {
-	uint32_t is = read32((const unsigned char *)b + n + 1), should;
+	return type >= SUM_CRC32C && type <= SUM_XXH3;
+}
 
-	switch (type) {
-	case SUM_NONE:
-		return true;
+/* A checksum under way: of the bytes so far it can be told at any time. */
+struct sum {
+	unsigned      type;
+	uint32_t      crc;
+	XXH32_state_t x32;
+	XXH64_state_t x64;
+	XXH3_state_t  x3;
+};
+
+static void
+sum_begin(struct sum *s, unsigned type)
+{
+	s->type = type;
+	s->crc = 0;
+	XXH32_reset(&s->x32, 0);
+	XXH64_reset(&s->x64, 0);
+	XXH3_64bits_reset(&s->x3);
+}
+
+static void
+sum_add(struct sum *s, const char *p, size_t n)
+{
+	switch (s->type) {
 	case SUM_CRC32C:
-		should = salvage_crc_mask(salvage_crc(0, b, n + 1));
+		s->crc = salvage_crc(s->crc, p, n);
 		break;
 	case SUM_XXH32:
-		should = XXH32(b, n + 1, 0);
+		XXH32_update(&s->x32, p, n);
 		break;
 	case SUM_XXH64:
-		should = (uint32_t)XXH64(b, n + 1, 0);
+		XXH64_update(&s->x64, p, n);
 		break;
-	case SUM_XXH3: /* the last byte comes in by a multiplication */
-		should = (uint32_t)XXH3_64bits(b, n) ^ (unsigned char)b[n] * 0x6B9083D9u;
+	case SUM_XXH3:
+		XXH3_64bits_update(&s->x3, p, n);
 		break;
-	default:
-		return false;
 	}
-	return is == should;
+}
+
+/* With the byte that follows, which tells the compression. */
+static uint32_t
+sum_with(const struct sum *s, unsigned char last)
+{
+	XXH32_state_t x32;
+	XXH64_state_t x64;
+
+	switch (s->type) {
+	case SUM_CRC32C:
+		return salvage_crc_mask(salvage_crc(s->crc, &last, 1));
+	case SUM_XXH32:
+		x32 = s->x32;
+		XXH32_update(&x32, &last, 1);
+		return XXH32_digest(&x32);
+	case SUM_XXH64:
+		x64 = s->x64;
+		XXH64_update(&x64, &last, 1);
+		return (uint32_t)XXH64_digest(&x64);
+	default: /* of XXH3 the last byte comes in by a multiplication */
+		return (uint32_t)XXH3_64bits_digest(&s->x3) ^ last * 0x6B9083D9u;
+	}
+}
+
+bool
+salvage_sum_ok(unsigned type, const char *b, size_t n)
+{
+	struct sum s;
+
+	if (!salvage_sum_known(type))
+		return false;
+	sum_begin(&s, type);
+	sum_add(&s, b, n);
+	return sum_with(&s, (unsigned char)b[n]) == read32((const unsigned char *)b + n + 1);
+}
+
+size_t
+salvage_sum_find(unsigned type, struct str raw)
+{
+	struct sum s;
+
+	if (!salvage_sum_known(type))
+		return 0;
+	sum_begin(&s, type);
+	for (size_t n = 1; n + SALVAGE_TRAILER <= raw.n; n++) {
+		const unsigned char *end = (const unsigned char *)raw.p + n;
+
+		sum_add(&s, raw.p + n - 1, 1);
+		if (*end <= PACK_MAX && sum_with(&s, *end) == read32(end + 1))
+			return n;
+	}
+	return 0;
 }
 
 /* The length comes first, then the compressed bytes. */

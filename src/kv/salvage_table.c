@@ -3,7 +3,7 @@
 #include "kv/salvage_files.h"
 
 enum { FOOTER = 53, FOOTER_FIXED = 12, INDEX_DEPTH = 3, INDEX_TWO_LEVELS = 2 };
-enum { TRY_MAX = 256 << 10, COMPRESSION_MAX = 7, SUM_USUAL = 4 };
+enum { TRY_MAX = 256 << 10, SUM_USUAL = 4 };
 enum { TYPE_DELETE = 0, TYPE_VALUE = 1, TYPE_SINGLE = 7, TYPE_BLOB_INDEX = 0x11 };
 static const uint64_t MAGIC = 0x88E241B785F4CFF7;
 
@@ -141,6 +141,7 @@ read_footer(struct table *t)
 	char          bytes[FOOTER];
 	struct unpack u = unpack_of(str_of(bytes, sizeof(bytes))), end;
 	uint32_t      version;
+	bool          filled = false;
 	int           r;
 
 	if (t->file->size < FOOTER)
@@ -157,7 +158,14 @@ read_footer(struct table *t)
 	t->sum_type = unpack_u8(&u);
 	t->meta = read_handle(&u);
 	t->index = read_handle(&u);
-	return unpack_ok(&u) ? 0 : E_CORRUPT;
+	if (!unpack_ok(&u) || u.left.n < FOOTER_FIXED || !salvage_sum_known(t->sum_type))
+		return E_CORRUPT;
+	for (size_t i = 0; i + FOOTER_FIXED < u.left.n; i++)
+		filled = filled || u.left.p[i] != 0;
+	if (filled)
+		salvage_damage(t->file, t->file->size - FOOTER, FOOTER, "the end of a table is "
+		    "damaged; no record is in it");
+	return 0;
 }
 
 typedef void meta_row(struct table *, struct str key, struct str value);
@@ -347,18 +355,6 @@ holds_rows(struct str block)
 	return r == 0;
 }
 
-/* The length of the block that begins at the start of raw, or 0: it ends where its checksum says
- * so. */
-static size_t
-block_length(const struct table *t, struct str raw)
-{
-	for (size_t n = 1; n + SALVAGE_TRAILER <= raw.n; n++)
-		if ((unsigned char)raw.p[n] <= COMPRESSION_MAX &&
-		    salvage_sum_ok(t->sum_type, raw.p, n))
-			return n;
-	return 0;
-}
-
 /* Without its index a table's blocks are found one after the other: they lie without a gap. */
 static int
 read_without_index(struct table *t)
@@ -376,7 +372,7 @@ read_without_index(struct table *t)
 		r = salvage_file_read(t->file, h.off, raw.p, raw.n);
 		if (r < 0)
 			return r;
-		h.n = block_length(t, buf_view(&raw));
+		h.n = salvage_sum_find(t->sum_type, buf_view(&raw));
 		if (h.n == 0)
 			return 0;
 		r = read_block(t, h, &block);
@@ -413,7 +409,7 @@ salvage_table_read(struct salvage_file *file, const struct salvage_sink *sink)
 		salvage_damage(file, 0, 0, r == E_CORRUPT
 		    ? "the table's list of its blocks is damaged"
 		    : "written in a form that this program does not know");
-		if (t.sum_type == 0)
+		if (!salvage_sum_known(t.sum_type))
 			t.sum_type = SUM_USUAL;
 		r = sink->fn != NULL ? read_without_index(&t) : 0;
 	}

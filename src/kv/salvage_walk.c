@@ -282,10 +282,13 @@ take_latest(void *arg, const struct salvage_entry *e)
 
 /* Has the table changes that are neither in the tables of the MANIFEST nor in a log? What was made
  * before the end of the MANIFEST is not counted: a compaction takes its numbers away from the
- * oldest changes, and leaves its sources behind when it is killed. */
+ * oldest changes, and leaves its sources behind when it is killed. Such a source is older than the
+ * MANIFEST's last edit; a table that is younger counts with all that it has, for its changes may
+ * be older than those of the other column that the MANIFEST knows. */
 static bool
-knows_more(const struct walk *w, const struct latest *l)
+knows_more(const struct walk *w, const struct latest *l, uint64_t number)
 {
+	uint64_t      since = number < w->manifest.next_file ? w->manifest.last_seq : 0;
 	struct latest known = { 0 };
 
 	for (size_t i = 0; i < w->manifest.n_live; i++) {
@@ -295,7 +298,7 @@ knows_more(const struct walk *w, const struct latest *l)
 			known.seq[t->in_blobs] = t->last_seq;
 	}
 	for (int i = 0; i < 2; i++)
-		if (l->seq[i] > known.seq[i] && l->seq[i] > w->manifest.last_seq &&
+		if (l->seq[i] > known.seq[i] && l->seq[i] > since &&
 		    (w->log_seq == 0 || l->seq[i] < w->log_seq || l->seq[i] >= w->next_seq))
 			return true;
 	return false;
@@ -321,7 +324,7 @@ check_orphan(struct walk *w, const struct listed *file)
 		return r == E_NOT_FOUND ? 0 : r;
 	r = salvage_table_read(&f, &sink);
 	salvage_file_close(&f);
-	if (r < 0 || !knows_more(w, &latest))
+	if (r < 0 || !knows_more(w, &latest, file->number))
 		return r;
 	report(w->files, &d);
 	w->manifest.whole = false;
