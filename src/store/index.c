@@ -24,6 +24,16 @@ index_drop_flags(struct index *index)
 	index->has_flags = false;
 }
 
+size_t
+index_bytes(const struct index *index)
+{
+	size_t n = index->flags.cap + index->flags.n_sets * sizeof(struct flags);
+
+	for (size_t i = 0; i < INDEX_SETS; i++)
+		n += index->set[i].cap * sizeof(struct range);
+	return n;
+}
+
 /* The next message's flags; a mailbox with too many different ones goes without. */
 static int
 read_flags(struct index *index, const struct flags *flags)

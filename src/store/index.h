@@ -5,7 +5,8 @@
  *
  * Cost     SELECT copies ranges; the first unseen is one look. The ranges of a mailbox without gaps
  *          take a few dozen bytes whatever its size; the flags, a byte a message.
- * Limits   an account keeps INDEX_MAX of them, the last used ones.
+ * Limits   an account keeps INDEX_MAX of them, the last used ones; accounts without sessions keep
+ *          INDEX_IDLE_BYTES in all, those that were used last.
  * Errors   an index that could not be kept up (E_NOMEM) is dropped and read again when needed.
  * Threads  under the account's lock.
  */
@@ -17,9 +18,7 @@
 enum {
 	INDEX_MAX = 32,
 	INDEX_IDLE_MS = 10 * 60 * 1000,
-	/* Of an account without sessions. */
-	INDEX_KEEP_RANGES = 1024,
-	INDEX_KEEP_FLAGS = 4 << 10
+	INDEX_IDLE_BYTES = 64 << 20 /* of all accounts without sessions together */
 };
 
 /* What a message counts as; a set of bits. 0: not there. */
@@ -65,6 +64,7 @@ int  index_need(struct account *, struct mailbox *);
 int  index_need_flags(struct account *, struct mailbox *);
 void index_drop(struct index *);
 void index_drop_flags(struct index *);
+size_t index_bytes(const struct index *);
 /* A UID goes from one state to another; cheapest in ascending order. */
 int  index_delta_put(struct index_delta *, uint32_t uid, unsigned before, unsigned after);
 /* The flags of a message that comes or changes. */

@@ -4,7 +4,7 @@
  * Shape    one struct account for each open account, shared by all handles. Its records, mailboxes
  *          and subscriptions are a copy of what kv has; a commit changes kv first, then them.
  * Locks    LOCK_ACCOUNT guards everything without a remark. LOCK_STORE_TABLE guards `refs`,
- *          `linked` and `idle`. LOCK_STORE_WATCH guards the watchers.
+ *          `linked`, `idle`, `keeping` and `kept`. LOCK_STORE_WATCH guards the watchers.
  * Stale    once the engine was reopened (kv_generation) an account is of no use any more: its calls
  *          give E_CONFLICT, the table forgets it, and a new open reads everything again.
  */
@@ -34,6 +34,8 @@ struct store {
 	struct lock          table_lock;
 	struct map           accounts; /* by id (8 bytes) */
 	struct list          idle;     /* accounts without handles, the longest idle first */
+	struct list          keeping;  /* those of them with indexes, likewise */
+	size_t               kept;     /* bytes of these indexes */
 	atomic_bool          tending;  /* one store_tend at a time; the rest is its own */
 	account_id           tend_at;
 };
@@ -51,7 +53,8 @@ struct account {
 	uint64_t      generation;
 	unsigned      refs;
 	bool          linked; /* in the table */
-	struct list   idle;
+	struct list   idle, keeping;
+	size_t        kept;
 
 	struct lock           lock;
 	bool                  loaded;

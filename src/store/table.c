@@ -69,6 +69,7 @@ store_open(struct kv *kv, const struct store_options *options, struct buf *detai
 	lock_init(&store->table_lock, LOCK_STORE_TABLE);
 	map_init(&store->accounts);
 	list_init(&store->idle);
+	list_init(&store->keeping);
 	*ret = store;
 	return 0;
 }
@@ -126,9 +127,19 @@ account_new(struct store *store, account_id id)
 	list_init(&a->watchers);
 	list_init(&a->turns);
 	list_init(&a->idle);
+	list_init(&a->keeping);
 	map_init(&a->by_name);
 	map_init(&a->subscriptions);
 	return a;
+}
+
+/* Its indexes are no longer those of an idle account. */
+static void
+count_out(struct account *a)
+{
+	a->store->kept -= a->kept;
+	a->kept = 0;
+	list_remove(&a->keeping);
 }
 
 /* Takes it out of the table; the last handle frees it. */
@@ -139,6 +150,7 @@ unlink_account(struct account *a)
 		return;
 	map_del(&a->store->accounts, id_key(&a->id));
 	list_remove(&a->idle);
+	count_out(a);
 	a->linked = false;
 	if (a->refs == 0)
 		account_free(a);
@@ -180,8 +192,10 @@ table_take(struct store *store, account_id id)
 		if (store->accounts.n > store->options.accounts_max && !list_empty(&store->idle))
 			unlink_account(CONTAINER_OF(store->idle.next, struct account, idle));
 	}
-	if (a->refs++ == 0)
+	if (a->refs++ == 0) {
 		list_remove(&a->idle);
+		count_out(a);
+	}
 	return a;
 }
 
@@ -202,17 +216,25 @@ account_open(struct store *store, account_id id, struct account **ret)
 	return 0;
 }
 
-/* An account that nobody uses keeps what is small. */
+/* The indexes of accounts that nobody uses have one room together: the longest idle lose theirs. */
 static void
-slim(struct account *a)
+keep_indexes(struct account *a)
 {
-	for (size_t i = 0; i < a->n_boxes; i++) {
-		struct index *index = &a->boxes[i]->index;
+	struct store *store = a->store;
 
-		if (index->set[0].n + index->set[1].n + index->set[2].n > INDEX_KEEP_RANGES)
-			index_drop(index);
-		else if (index->flags.n > INDEX_KEEP_FLAGS)
-			index_drop_flags(index);
+	for (size_t i = 0; i < a->n_boxes; i++)
+		a->kept += index_bytes(&a->boxes[i]->index);
+	if (a->kept == 0)
+		return;
+	store->kept += a->kept;
+	list_push(&store->keeping, &a->keeping);
+	while (store->kept > INDEX_IDLE_BYTES) {
+		struct account *oldest =
+		    CONTAINER_OF(store->keeping.next, struct account, keeping);
+
+		for (size_t i = 0; i < oldest->n_boxes; i++)
+			index_drop(&oldest->boxes[i]->index);
+		count_out(oldest);
 	}
 }
 
@@ -235,8 +257,8 @@ account_drop(struct account *a)
 		unlink_account(a);
 		return;
 	}
-	slim(a);
 	list_push(&store->idle, &a->idle);
+	keep_indexes(a);
 	if (store->accounts.n > store->options.accounts_max)
 		unlink_account(CONTAINER_OF(store->idle.next, struct account, idle));
 }
