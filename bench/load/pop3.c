@@ -30,6 +30,27 @@ ask(struct client *c, const char *command, struct str *ret)
 	return r < 0 ? client_fail(c, r, "sending %s", command) : take_ok(c, command, ret);
 }
 
+/* RFC 2449 s5: a server without CAPA refuses it. */
+static int
+take_capa(struct client *c)
+{
+	struct str line;
+	int        r;
+
+	c->pipelining = false;
+	buf_str(&c->wire.out, STR("CAPA\r\n"));
+	if (wire_flush(&c->wire) < 0)
+		return client_fail(c, E_CLOSED, "sending CAPA");
+	r = feed_line(&c->wire.feed, &line);
+	if (r == 0 && str_starts(line, STR("-ERR")))
+		return 0;
+	while (r == 0 && !str_eq(line, STR("."))) {
+		c->pipelining |= str_ieq(line, STR("PIPELINING")) && !c->load->o.no_pipelining;
+		r = feed_line(&c->wire.feed, &line);
+	}
+	return r < 0 ? client_fail(c, r, "answer to CAPA") : 0;
+}
+
 static int
 pop3_open(struct client *c, const struct endpoint *to, uint64_t account)
 {
@@ -48,7 +69,9 @@ pop3_open(struct client *c, const struct endpoint *to, uint64_t account)
 	if (r == 0)
 		r = ask(c, line, NULL);
 	snprintf(line, sizeof(line), "PASS %s", c->load->o.password);
-	return r < 0 ? r : ask(c, line, NULL);
+	if (r == 0)
+		r = ask(c, line, NULL);
+	return r < 0 ? r : take_capa(c);
 }
 
 /* "5 20480" */
@@ -124,20 +147,45 @@ take_text(struct client *c, struct sink *sink)
 	}
 }
 
+/* How many RETR are asked for before the first is answered, where PIPELINING is announced. */
+enum { RETR_AHEAD = 32 };
+
 static int
 retrieve(struct client *c, uint64_t n)
 {
 	struct body_sink body;
-	char             line[40];
-	int              r;
+	int              r = take_ok(c, "RETR", NULL);
 
-	snprintf(line, sizeof(line), "RETR %llu", (unsigned long long)n);
-	r = ask(c, line, NULL);
 	if (r < 0)
 		return r;
 	body_sink_init(&body);
 	r = take_text(c, &body.sink);
 	return r < 0 ? r : work_check_body(c, &body, n);
+}
+
+/* Messages 1 to n; commands go in bunches, so that half of those that may be ahead always are. */
+static int
+retrieve_all(struct client *c, uint64_t n)
+{
+	const uint64_t ahead = c->pipelining ? RETR_AHEAD : 1;
+	uint64_t       asked = 0;
+	int            r = 0;
+
+	for (uint64_t i = 1; i <= n && r == 0; i++) {
+		char line[40];
+
+		if (asked - (i - 1) <= ahead / 2 && asked < n) {
+			for (; asked < n && asked < i - 1 + ahead; asked++) {
+				snprintf(line, sizeof(line), "RETR %llu\r\n",
+				    (unsigned long long)asked + 1);
+				buf_str(&c->wire.out, str_c(line));
+			}
+			if (wire_flush(&c->wire) < 0)
+				return client_fail(c, E_CLOSED, "sending RETR");
+		}
+		r = retrieve(c, i);
+	}
+	return r;
 }
 
 int
@@ -156,8 +204,8 @@ pop3_session(struct client *c, const struct endpoint *to, bool delete_all, uint6
 		    (unsigned long long)n, (unsigned long long)o->expect);
 	if (r == 0)
 		r = take_uidl(c, n);
-	for (uint64_t i = 1; i <= n && r == 0; i++)
-		r = retrieve(c, i);
+	if (r == 0)
+		r = retrieve_all(c, n);
 	for (uint64_t i = 1; delete_all && i <= n && r == 0; i++) {
 		snprintf(line, sizeof(line), "DELE %llu", (unsigned long long)i);
 		r = ask(c, line, NULL);

@@ -8,7 +8,8 @@
 
 #include "load/load.h"
 
-/* A whole session: login, STAT, UIDL, RETR of all, DELE of all when asked, QUIT. *ret: messages. */
+/* A whole session: login, CAPA, STAT, UIDL, RETR of all (pipelined where announced), DELE of all
+ * when asked, QUIT. *ret: messages. */
 int pop3_session(struct client *, const struct endpoint *, bool delete_all, uint64_t *ret);
 
 #endif

@@ -19,7 +19,7 @@ fill_in(struct net_options *o)
 	int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (o->workers <= 0)
-		o->workers = cores * 4 > 16 ? cores * 4 : 16;
+		o->workers = cores > 2 ? cores * 2 : 4;
 	if (o->job_threads <= 0)
 		o->job_threads = cores > 2 ? cores : 2;
 	if (o->jobs_max <= 0)

@@ -40,7 +40,7 @@ struct tls;      /* certificates and TLS settings, shared by listeners */
 /* --- the whole --- */
 
 struct net_options {
-	int      workers;               /* 0: 4 x cores, at least 16 */
+	int      workers;               /* 0: 2 x cores, at least 4 */
 	int      job_threads;           /* 0: as many as cores, at least 2 */
 	int      jobs_max;              /* waiting jobs; 0: 4096 */
 	int      conns_max;             /* in total; 0: 50000 */

@@ -195,7 +195,8 @@ LMTP = {
     ".": b"250 kept\r\n", "QUIT": b"221 bye\r\n",
 }
 POP3 = {
-    "USER": b"+OK\r\n", "PASS": b"+OK in\r\n", "STAT": b"+OK 1 100\r\n", "UIDL": b"+OK\r\n1 uid\r\n.\r\n",
+    "USER": b"+OK\r\n", "PASS": b"+OK in\r\n", "CAPA": b"+OK\r\nPIPELINING\r\n.\r\n",
+    "STAT": b"+OK 1 100\r\n", "UIDL": b"+OK\r\n1 uid\r\n.\r\n",
     "RETR 1": b"+OK\r\n" + MESSAGE.replace(b"\n..", b"\n...") + b".\r\n", "QUIT": b"+OK bye\r\n",
 }
 
