@@ -128,14 +128,14 @@ def step_unit_tsan(tally):
 
 
 def step_fuzz(tally):
-    """Every fuzzer: its kept crashers, then a short search."""
+    """Every fuzzer: its kept inputs, then a short search."""
     fuzzers = sorted(p for p in (BUILD_FUZZ / "fuzz").glob("fuzz-*") if p.is_file())
     if not fuzzers:
         tally.add("fuzzers", False, "no fuzzer was built")
 
     def one(fuzzer):
         name = fuzzer.name.removeprefix("fuzz-")
-        crashers = ROOT / "fuzz" / "crashers" / name
+        kept = [ROOT / "fuzz" / folder / name for folder in ("crashers", "seeds")]
         corpus = BUILD_FUZZ / "corpus" / name
         corpus.mkdir(parents=True, exist_ok=True)
         command = [str(fuzzer), f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
@@ -143,9 +143,7 @@ def step_fuzz(tally):
         dictionary = ROOT / "fuzz" / f"{name}.dict"
         if dictionary.exists():
             command.append(f"-dict={dictionary}")
-        command.append(str(corpus))
-        if crashers.is_dir():
-            command.append(str(crashers))
+        command += [str(corpus), *(str(folder) for folder in kept if folder.is_dir())]
         return name, run(command, timeout=FUZZ_SECONDS * 4 + 120, env=SANITIZER_ENV)
 
     with ThreadPoolExecutor(max_workers=2) as pool:

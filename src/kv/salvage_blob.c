@@ -2,13 +2,14 @@
 #include "base/error.h"
 #include "kv/salvage_files.h"
 
-enum { HEADER = 30, RECORD = 32, FOOTER = 32, VALUE_MAX = SALVAGE_BLOCK_MAX };
+enum { HEADER = 30, RECORD = 32, FOOTER = 32, VALUE_MAX = SALVAGE_BLOCK_MAX, COLUMN = 1 };
 static const uint32_t MAGIC = 2395959; /* 0x248f37 */
 
 struct blob_reader {
 	struct salvage_file       *file;
 	const struct salvage_sink *sink;
 	unsigned                   compression;
+	bool                       is_told; /* that the header is damaged */
 	uint64_t                   end; /* of the records */
 	struct buf                 raw, value;
 };
@@ -30,9 +31,11 @@ read_header(struct blob_reader *b)
 		return r;
 	right = unpack_u32(&u) == MAGIC;
 	right = unpack_u32(&u) == 1 && right;
-	unpack_u32(&u); /* column family */
-	unpack_u8(&u);
+	right = unpack_u32(&u) == COLUMN && right;
+	right = unpack_u8(&u) == 0 && right; /* nothing expires */
 	b->compression = unpack_u8(&u);
+	right = unpack_u64(&u) == 0 && right;
+	right = unpack_u64(&u) == 0 && right;
 	return right ? 0 : E_CORRUPT;
 }
 
@@ -111,6 +114,27 @@ resync(const struct blob_reader *b, uint64_t off)
 	return b->end;
 }
 
+/* The file's header tells the compression, and has no checksum. The checksum of the value is right:
+ * what cannot be inflated was not compressed. */
+static int
+inflate(struct blob_reader *b, struct str in, struct str *ret)
+{
+	int r = salvage_inflate(b->compression, in, &b->value);
+
+	if (r == 0) {
+		*ret = buf_view(&b->value);
+		return 0;
+	}
+	if (r != E_CORRUPT && r != E_UNSUPPORTED)
+		return r;
+	if (!b->is_told)
+		salvage_damage(b->file, 0, HEADER, "the beginning of a blob file is damaged");
+	b->is_told = true;
+	b->compression = 0;
+	*ret = in;
+	return 0;
+}
+
 static int
 read_record(struct blob_reader *b, uint64_t off, const struct blob_head *h)
 {
@@ -128,15 +152,13 @@ read_record(struct blob_reader *b, uint64_t off, const struct blob_head *h)
 	if (r == 0 && salvage_crc_mask(salvage_crc(0, b->raw.p, (size_t)n)) != h->sum)
 		r = E_CORRUPT;
 	e.key = str_of(b->raw.p, (size_t)h->key_n);
-	if (r == 0)
-		r = salvage_inflate(b->compression, str_skip(buf_view(&b->raw), (size_t)h->key_n),
-		    &b->value);
-	if (r == E_CORRUPT || r == E_UNSUPPORTED) {
+	if (r == E_CORRUPT) {
 		d.from = d.to = e.key;
 		salvage_damage_keys(b->file, &d);
 		return 0;
 	}
-	e.value = buf_view(&b->value);
+	if (r == 0)
+		r = inflate(b, str_skip(buf_view(&b->raw), (size_t)h->key_n), &e.value);
 	if (r == 0 && b->sink->fn != NULL)
 		r = b->sink->fn(b->sink->arg, &e);
 	return r;
@@ -178,6 +200,7 @@ salvage_blob_read(struct salvage_file *file, const struct salvage_sink *sink)
 	r = read_header(&b);
 	if (r == E_CORRUPT) {
 		salvage_damage(file, 0, HEADER, "the beginning of a blob file is damaged");
+		b.is_told = true;
 		r = 0;
 	}
 	if (r == 0) {

@@ -226,6 +226,16 @@ read_edit(void *arg, struct str record)
 	return 0;
 }
 
+static bool
+names_manifest(struct str line)
+{
+	static const struct str BEGIN = STR("MANIFEST-");
+	uint64_t                number;
+
+	return str_starts(line, BEGIN) && str_ends(line, STR("\n")) &&
+	    str_to_u64(str_of(line.p + BEGIN.n, line.n - BEGIN.n - 1), &number) == 0;
+}
+
 static int
 read_current(int dir_fd, struct kv_files *files, struct salvage_manifest *m)
 {
@@ -239,8 +249,7 @@ read_current(int dir_fd, struct kv_files *files, struct salvage_manifest *m)
 	if (f.size > 0 && f.size < sizeof(text))
 		salvage_file_read(&f, 0, text, (size_t)f.size);
 	name = str_of(text, strlen(text));
-	if (!str_starts(name, STR("MANIFEST-")) || !str_ends(name, STR("\n")) ||
-	    name.n != f.size) {
+	if (!names_manifest(name) || name.n != f.size) {
 		salvage_damage(&f, 0, f.size, "does not name a MANIFEST");
 		r = E_NOT_FOUND;
 	} else {

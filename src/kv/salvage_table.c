@@ -18,6 +18,7 @@ struct table {
 	struct handle              meta, index, properties, ranges;
 	bool                       user_keys, deltas; /* of the index */
 	unsigned                   index_type;
+	uint64_t                   data_end; /* blocks of data lie one after the other */
 	struct buf                 last;  /* the key up to which blocks were read, for reports */
 };
 
@@ -291,8 +292,12 @@ read_data(struct table *t, struct handle h, struct str upto)
 {
 	OWN_BUF struct buf block = BUF_INIT(SALVAGE_BLOCK_MAX);
 	struct cursor      c = { .key = BUF_INIT(0) };
-	int                r = read_block(t, h, &block);
+	int                r;
 
+	if (h.off < t->data_end)
+		return E_CORRUPT;
+	t->data_end = h.off + h.n + SALVAGE_TRAILER;
+	r = read_block(t, h, &block);
 	if (r == 0)
 		r = cursor_begin(&c, buf_view(&block), false);
 	while (r == 0 && (r = cursor_next(&c)) > 0)
@@ -362,6 +367,7 @@ read_without_index(struct table *t)
 	OWN_BUF struct buf raw = BUF_INIT(TRY_MAX), block = BUF_INIT(SALVAGE_BLOCK_MAX);
 	struct handle      h = { 0 };
 
+	t->data_end = 0;
 	while (h.off < t->file->size) {
 		uint64_t left = t->file->size - h.off;
 		int      r;

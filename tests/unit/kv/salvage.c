@@ -579,6 +579,37 @@ test_damaged_blob_files(void **state)
 	wound_files(is_blob);
 }
 
+/* The header of a blob file has no checksum; what it says is not needed. */
+static void
+test_damaged_header_of_a_blob_file(void **state)
+{
+	static const struct {
+		size_t   at;
+		unsigned bit;
+	} PLACE[] = { { 1, 3 }, { 4, 0 }, { 8, 0 }, { 12, 0 }, { 13, 0 }, { 13, 2 }, { 20, 6 } };
+	struct bytes sound;
+	const char  *file = NULL;
+
+	(void)state;
+	for (size_t f = 0; f < stock.n_files; f++)
+		file = is_blob(str_c(stock.file[f])) ? stock.file[f] : file;
+	assert_non_null(file);
+	sound = file_read(stock.dir, file);
+	for (size_t i = 0; i < ARRAY_LEN(PLACE); i++) {
+		struct harvest h = { 0 };
+
+		sound.p[PLACE[i].at] ^= (char)(1u << PLACE[i].bit);
+		file_write(stock.dir, file, sound.p, sound.n);
+		sound.p[PLACE[i].at] ^= (char)(1u << PLACE[i].bit);
+		snprintf(h.label, sizeof(h.label), "%s: byte %zu", file, PLACE[i].at);
+		reap(&h);
+		CHECK(&h, h.damages > 0 && h.latest == rows_in_all() && h.other == 0 &&
+		    h.blobs == blobs_in_all());
+	}
+	file_write(stock.dir, file, sound.p, sound.n);
+	free(sound.p);
+}
+
 static bool
 is_log(struct str name)
 {
@@ -613,6 +644,7 @@ main(void)
 		cmocka_unit_test(test_callback_ends_it),
 		cmocka_unit_test(test_damaged_tables),
 		cmocka_unit_test(test_damaged_blob_files),
+		cmocka_unit_test(test_damaged_header_of_a_blob_file),
 		cmocka_unit_test(test_damaged_logs),
 		cmocka_unit_test(test_damaged_manifest),
 	};
