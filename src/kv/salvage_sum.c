@@ -1,5 +1,5 @@
 /* Checksums and compression of RocksDB's files. */
-#define XXH_INLINE_ALL
+#define XXH_STATIC_LINKING_ONLY /* states that lie on the stack */
 #include <lz4.h>
 #include <pthread.h>
 #include <xxhash.h>
