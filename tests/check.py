@@ -23,6 +23,7 @@ BUILD = ROOT / "build"
 BUILD_ASAN = ROOT / "build-asan"
 BUILD_TSAN = ROOT / "build-tsan"
 BUILD_FUZZ = ROOT / "build-fuzz"
+BUILD_RELEASE = ROOT / "build-release"
 FUZZ_SECONDS = int(os.environ.get("POSTRIDER_FUZZ_SECONDS", "15"))
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:allocator_may_return_null=1",
@@ -73,6 +74,12 @@ def step_tools(tally):
 def step_build(tally):
     status, output = build(BUILD, ["-Dtests=true"])
     tally.add("build with gcc", status == 0, output)
+
+
+def step_build_release(tally):
+    """As the README says; more optimization brings warnings of its own."""
+    status, output = build(BUILD_RELEASE, ["--buildtype=release", "-Dtests=false"])
+    tally.add("build for release", status == 0, output)
 
 
 def step_build_clang(tally):
@@ -211,6 +218,7 @@ STEPS = {
     "tools": step_tools,
     "build": step_build,
     "unit": step_unit,
+    "build-release": step_build_release,
     "build-asan": step_build_asan,
     "unit-asan": step_unit_asan,
     "build-tsan": step_build_tsan,
