@@ -17,7 +17,7 @@ from harness import PASSWORD, Server
 from imapwire import Imap
 from messages import text
 
-SEEDS = int(os.environ.get("POSTRIDER_REPAIR_SEEDS", "15"))
+SEEDS = int(os.environ.get("POSTRIDER_REPAIR_SEEDS", "10"))
 SOUND, FAULTS, PARTLY = 0, 1, 4
 ANN, BEN = "ann@example.test", "ben@example.test"
 
