@@ -37,8 +37,10 @@ imap_flush(struct client *c)
 	return r < 0 ? client_fail(c, r, "sending a command") : 0;
 }
 
-int
-imap_finish(struct client *c, struct imap_seen *seen)
+/* Takes answers until one is `wanted`; `never` is wrong here. */
+static int
+take_until(struct client *c, struct imap_seen *seen, enum imap_took wanted, enum imap_took never,
+    const char *text)
 {
 	enum imap_took took;
 	int            r;
@@ -47,10 +49,17 @@ imap_finish(struct client *c, struct imap_seen *seen)
 		r = imap_take(c, seen, &took);
 		if (r < 0)
 			return r;
-		if (took == IMAP_CONTINUE)
-			return client_fail(c, E_SYNTAX, "the server asks to go on, and should not");
-	} while (took != IMAP_TAGGED);
+		if (took == never)
+			return client_fail(c, E_SYNTAX, "%s", text);
+	} while (took != wanted);
 	return 0;
+}
+
+int
+imap_finish(struct client *c, struct imap_seen *seen)
+{
+	return take_until(c, seen, IMAP_TAGGED, IMAP_CONTINUE,
+	    "the server asks to go on, and should not");
 }
 
 int
@@ -64,17 +73,7 @@ imap_run(struct client *c, struct imap_seen *seen)
 int
 imap_until_continue(struct client *c, struct imap_seen *seen)
 {
-	enum imap_took took;
-	int            r;
-
-	do {
-		r = imap_take(c, seen, &took);
-		if (r < 0)
-			return r;
-		if (took == IMAP_TAGGED)
-			return client_fail(c, E_SYNTAX, "the server does not ask to go on");
-	} while (took != IMAP_CONTINUE);
-	return 0;
+	return take_until(c, seen, IMAP_CONTINUE, IMAP_TAGGED, "the server does not ask to go on");
 }
 
 /* --- a session --- */
