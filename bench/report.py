@@ -204,9 +204,14 @@ def failures(data):
 
 def machine_text(data):
     m = data["machine"]
-    return (f"Measured {m['when']} on {m['cores']} cores ({m['processor']}), {m['memory_gib']} GiB, Linux "
-            f"{m['kernel']}, {m['filesystem']}; a 4 KiB append and fdatasync takes {m['sync_us']} us there. "
-            f"Postrider {m['commit']}; " + ", ".join(v for k, v in data["versions"].items() if k != "postrider") + ".")
+    each = [w["machine"] for w in data["works"] if "machine" in w] or [m]
+    when, loads = sorted({e["when"] for e in each}), [e["load_average"] for e in each]
+    rounds = {len(s["rounds"]) for w in data["works"] for s in w["servers"].values() if s["rounds"]} or {0}
+    peers = ", ".join(v for k, v in data["versions"].items() if k != "postrider")
+    return (f"Measured {' to '.join(dict.fromkeys((when[0], when[-1])))} on {m['cores']} cores ({m['processor']}), "
+            f"{m['memory_gib']} GiB, Linux {m['kernel']}, {m['filesystem']}; a 4 KiB append and fdatasync takes "
+            f"{m['sync_us']} us there. At least {min(rounds)} rounds each; load average before a run up to "
+            f"{max(loads):.1f}, which should be near 0. Postrider {m['commit']}; {peers}.")
 
 
 PARTS = {"machine": machine_text, "throughput": throughput_table, "cpu": cpu_table, "latency": latency_table,
