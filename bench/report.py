@@ -179,6 +179,8 @@ def idle_table(data):
 def growth_tables(data):
     texts = []
     for part in data["growth"]:
+        if part["name"] != "import":
+            texts.append(f"![{part['title']}](benchmarks/growth-{part['name']}.svg)")
         kinds = [("values", "")] if part["name"] == "import" else [("cpu_us", ", CPU us each"),
                                                                    ("p50_us", ", latency p50 us")]
         for key, unit in kinds:
