@@ -155,18 +155,25 @@ send_all(struct client *c)
 	return r < 0 ? r : smtp_quit(c);
 }
 
-int
-run_smtp_to_mailbox(struct client *c)
+/* All connections put messages in together; then each looks whether all are readable. */
+static int
+put_and_read_back(struct client *c, int (*put)(struct client *))
 {
-	int before = each_own_account(c, count_before), sent = 0, read_back = 0;
+	int before = each_own_account(c, count_before), done = 0, read_back = 0;
 
 	barrier(c, 0, load_begin);
 	if (before == 0)
-		sent = send_all(c);
+		done = put(c);
 	barrier(c, 1, NULL);
 	if (before == 0)
 		read_back = each_own_account(c, wait_readable);
-	return before < 0 ? before : sent < 0 ? sent : read_back;
+	return before < 0 ? before : done < 0 ? done : read_back;
+}
+
+int
+run_smtp_to_mailbox(struct client *c)
+{
+	return put_and_read_back(c, send_all);
 }
 
 /* --- fill --- */
@@ -287,13 +294,5 @@ fill_own(struct client *c)
 int
 run_fill(struct client *c)
 {
-	int before = each_own_account(c, count_before), filled = 0, read_back = 0;
-
-	barrier(c, 0, load_begin);
-	if (before == 0)
-		filled = fill_own(c);
-	barrier(c, 1, NULL);
-	if (before == 0)
-		read_back = each_own_account(c, wait_readable);
-	return before < 0 ? before : filled < 0 ? filled : read_back;
+	return put_and_read_back(c, fill_own);
 }

@@ -20,6 +20,18 @@ rows_scan(struct flat *f, const struct kv_blob_id *id, struct kv_iter **ret)
 	    f, &(struct flat_range){ layout_view(&from), layout_view(&to), false, 0 }, ret);
 }
 
+/* 1 and the next row, with its key until the next call; 0 at the end, or an error. */
+static int
+row_next(struct kv_iter *it, struct layout_row *ret, struct str *ret_key)
+{
+	struct str value;
+	int        r = kv_iter_next(it, ret_key, &value);
+
+	if (r == 1 && (r = layout_row_parse(*ret_key, ret)) == 0)
+		r = 1;
+	return r;
+}
+
 /* The reference a blob was born with. */
 struct home {
 	bool there;
@@ -59,7 +71,7 @@ flat_blob_refs(struct kv *kv, const struct kv_blob_id *id, uint64_t *ret)
 	OWN(kv_iter)      it = NULL;
 	struct layout_row row;
 	struct home       home;
-	struct str        key, value;
+	struct str        key;
 	uint64_t          n = 0;
 	int               r = rows_scan(f, id, &it);
 
@@ -67,10 +79,7 @@ flat_blob_refs(struct kv *kv, const struct kv_blob_id *id, uint64_t *ret)
 		r = home_read(f, id, &home);
 	if (r < 0)
 		return r;
-	while ((r = kv_iter_next(it, &key, &value)) == 1) {
-		r = layout_row_parse(key, &row);
-		if (r < 0)
-			return r;
+	while ((r = row_next(it, &row, &key)) == 1) {
 		if (row.tag == LAYOUT_HAS_REF)
 			n++;
 		if (row_is_home(&row, &home))
@@ -95,15 +104,12 @@ survey(struct flat *f, const struct kv_blob_id *id, const struct home *home, str
 	struct survey     s = { .used = home->there };
 	OWN(kv_iter)      it = NULL;
 	struct layout_row row;
-	struct str        k, v;
+	struct str        k;
 	int               r = rows_scan(f, id, &it);
 
 	if (r < 0)
 		return r;
-	while ((r = kv_iter_next(it, &k, &v)) == 1) {
-		r = layout_row_parse(k, &row);
-		if (r < 0)
-			return r;
+	while ((r = row_next(it, &row, &k)) == 1) {
 		s.any = true;
 		if (row_is_home(&row, home))
 			s.used = false;
@@ -128,15 +134,12 @@ release_build(struct flat *f, const struct kv_blob_id *id, const struct home *ho
 	OWN(kv_iter)      it = NULL;
 	struct layout_key key;
 	struct layout_row row;
-	struct str        k, v;
+	struct str        k;
 	int               r = rows_scan(f, id, &it);
 
 	if (r < 0)
 		return r;
-	while ((r = kv_iter_next(it, &k, &v)) == 1) {
-		r = layout_row_parse(k, &row);
-		if (r < 0)
-			return r;
+	while ((r = row_next(it, &row, &k)) == 1) {
 		if (used && row.tag == LAYOUT_HAS_REF)
 			return 0;
 		if (used && (row.tag == LAYOUT_HAS_PART || row_is_home(&row, home)))
@@ -257,7 +260,7 @@ harvest(struct flat *f, const struct kv_blob_id *before, struct harvest *h)
 	struct layout_key from, to;
 	OWN(kv_iter)      it = NULL;
 	struct layout_row row;
-	struct str        k, v;
+	struct str        k;
 	int               r;
 
 	h->n = 0;
@@ -269,10 +272,7 @@ harvest(struct flat *f, const struct kv_blob_id *before, struct harvest *h)
 	    f, &(struct flat_range){ layout_view(&from), layout_view(&to), false, 0 }, &it);
 	if (r < 0)
 		return r;
-	while ((r = kv_iter_next(it, &k, &v)) == 1) {
-		r = layout_row_parse(k, &row);
-		if (r < 0)
-			return r;
+	while ((r = row_next(it, &row, &k)) == 1) {
 		if (!harvest_row(h, &row))
 			return 0;
 	}

@@ -20,7 +20,7 @@ can_scan(struct job *j, mailbox_id box, uint32_t from, uint32_t to)
 {
 	OWN(message_iter) it = NULL;
 	struct message m;
-	int            r = message_scan(j->account, box, from, to, false, &it);
+	int            r = message_scan(j->account, box, from, to, SCAN_RECORDS, &it);
 
 	return r == 0 && message_iter_next(it, &m, NULL) >= 0;
 }
@@ -88,7 +88,7 @@ write_stretch(struct job *j, const struct mailbox_info *box, uint32_t *from, int
 	struct message m;
 	int            r = EXIT_OK;
 
-	*ret_read = message_scan(j->account, box->id, *from, UINT32_MAX, false, &it);
+	*ret_read = message_scan(j->account, box->id, *from, UINT32_MAX, SCAN_RECORDS, &it);
 	while (r == EXIT_OK && *ret_read >= 0 && (*ret_read = message_iter_next(it, &m,
 	    NULL)) > 0) {
 		r = write_one(j, box, &m);

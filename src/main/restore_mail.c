@@ -286,7 +286,7 @@ restore_mailbox(struct job *j, const struct mailbox_info *box)
 	while (r == EXIT_OK && e > 0 && from != 0) {
 		OWN(message_iter) it = NULL;
 
-		e = message_scan(j->from, box->id, from, UINT32_MAX, true, &it);
+		e = message_scan(j->from, box->id, from, UINT32_MAX, SCAN_RECORDS_FACTS, &it);
 		while (e >= 0 && (e = message_iter_next(it, &m, &facts)) > 0) {
 			if (!is_wanted(j, &m, &facts))
 				continue;

@@ -50,6 +50,23 @@ describe(const struct message *m, const struct message_facts *facts)
 	    (json_int_t)m->internal_ms, envelope);
 }
 
+/* The account and mailbox that a request names; an error is noted with what it is about. */
+static int
+named_mailbox(struct admin *s, struct account **ret, struct str *ret_name, mailbox_id *ret_box)
+{
+	struct str address;
+	int        r = admin_text(s, "account", &address);
+
+	if (r == 0)
+		r = admin_text(s, "mailbox", ret_name);
+	if (r == 0)
+		r = admin_account(s, address, ret);
+	if (r < 0)
+		return r;
+	r = mailbox_find(*ret, *ret_name, ret_box);
+	return r < 0 ? admin_fail(s, r, *ret_name) : 0;
+}
+
 /* account, mailbox, from -> messages [email, blob, size, date_ms, hash of the
  * envelope], next (0: no more), id */
 int
@@ -57,25 +74,20 @@ admin_run_message_list(struct admin *s)
 {
 	OWN(account) account = NULL;
 	OWN(message_iter) it = NULL;
-	struct str     address, name;
+	struct str     name;
 	mailbox_id     box;
 	struct message       m;
 	struct message_facts facts;
 	json_t        *list = json_array();
 	uint32_t from = (uint32_t)json_integer_value(json_object_get(s->request, "from")), next = 0;
-	int      r = admin_text(s, "account", &address);
+	int      r = named_mailbox(s, &account, &name, &box);
 
 	json_object_set_new(s->reply, "messages", list);
-	if (r == 0)
-		r = admin_text(s, "mailbox", &name);
-	if (r == 0)
-		r = admin_account(s, address, &account);
-	if (r == 0)
-		r = mailbox_find(account, name, &box);
-	if (r == 0)
-		r = message_scan(account, box, from != 0 ? from : 1, UINT32_MAX, true, &it);
 	if (r < 0)
-		return admin_fail(s, r, s->about.n != 0 ? s->about : name);
+		return r;
+	r = message_scan(account, box, from != 0 ? from : 1, UINT32_MAX, SCAN_RECORDS_FACTS, &it);
+	if (r < 0)
+		return admin_fail(s, r, name);
 	while ((r = message_iter_next(it, &m, &facts)) > 0) {
 		if (json_array_size(list) == LIST_MAX) {
 			next = m.uid;
@@ -94,22 +106,18 @@ admin_run_unexpunge(struct admin *s)
 {
 	OWN(account) account = NULL;
 	struct actor    actor = admin_actor(s);
-	struct str      address, name;
+	struct str      name;
 	mailbox_id      box;
 	struct appended done;
 	email_id        email =
 	    (email_id)json_integer_value(json_object_get(s->request, "email"));
-	int r = admin_text(s, "account", &address);
+	int r = named_mailbox(s, &account, &name, &box);
 
-	if (r == 0)
-		r = admin_text(s, "mailbox", &name);
-	if (r == 0)
-		r = admin_account(s, address, &account);
-	if (r == 0)
-		r = mailbox_find(account, name, &box);
-	if (r == 0)
-		r = expunged_restore(account, email, box, &actor, &done);
-	if (r == 0)
-		s->ticket = done.ticket > s->ticket ? done.ticket : s->ticket;
-	return r < 0 ? admin_fail(s, r, name) : 0;
+	if (r < 0)
+		return r;
+	r = expunged_restore(account, email, box, &actor, &done);
+	if (r < 0)
+		return admin_fail(s, r, name);
+	s->ticket = done.ticket > s->ticket ? done.ticket : s->ticket;
+	return 0;
 }
