@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "base/error.h"
+#include "codec/date.h"
 
 void
 imap_put_tag(struct client *c)
@@ -150,16 +151,29 @@ imap_select(struct client *c, bool exactly, struct imap_seen *ret)
 	return 0;
 }
 
-int
-imap_append(struct client *c, uint64_t n)
+void
+imap_put_append(struct client *c, uint64_t n, int64_t date_ms)
 {
-	struct imap_seen seen = { 0 };
-	size_t           bytes = corpus_bytes(&c->load->corpus, n);
-	int              r;
+	struct buf *out = &c->wire.out;
 
 	imap_put_tag(c);
-	buf_printf(&c->wire.out, "APPEND \"%s\" {%zu%s}\r\n", c->load->o.mailbox, bytes,
+	buf_printf(out, "APPEND \"%s\" ", c->load->o.mailbox);
+	if (date_ms != 0) {
+		buf_byte(out, '"');
+		date_put_imap(out, date_ms, 0);
+		buf_str(out, STR("\" "));
+	}
+	buf_printf(out, "{%zu%s}\r\n", corpus_bytes(&c->load->corpus, n),
 	    c->literal_plus ? "+" : "");
+}
+
+int
+imap_append(struct client *c, uint64_t n, int64_t date_ms)
+{
+	struct imap_seen seen = { 0 };
+	int              r;
+
+	imap_put_append(c, n, date_ms);
 	if (!c->literal_plus) {
 		r = imap_flush(c);
 		if (r == 0)

@@ -52,8 +52,10 @@ int  imap_until_continue(struct client *, struct imap_seen *);
 int  imap_select(struct client *, bool exactly, struct imap_seen *ret);
 /* Learns the capabilities when no answer told them yet. */
 int  imap_know(struct client *, const struct imap_seen *);
-/* APPENDs message n to --mailbox; the literal is synchronizing without LITERAL+. */
-int  imap_append(struct client *, uint64_t n);
+/* Puts APPEND of message n to --mailbox, up to its literal; date_ms 0: without an INTERNALDATE. */
+void imap_put_append(struct client *, uint64_t n, int64_t date_ms);
+/* The whole of it with its answer; the literal is synchronizing without LITERAL+. */
+int  imap_append(struct client *, uint64_t n, int64_t date_ms);
 /* STATUS (MESSAGES) of --mailbox. */
 int  imap_status(struct client *, uint64_t *ret);
 int  imap_logout(struct client *);

@@ -163,15 +163,15 @@ retrieve(struct client *c, uint64_t n)
 	return r < 0 ? r : work_check_body(c, &body, n);
 }
 
-/* Messages 1 to n; commands go in bunches, so that half of those that may be ahead always are. */
+/* Messages `first` to n; commands go in bunches, so that half of those that may be ahead always are. */
 static int
-retrieve_all(struct client *c, uint64_t n)
+retrieve_from(struct client *c, uint64_t first, uint64_t n)
 {
 	const uint64_t ahead = c->pipelining ? RETR_AHEAD : 1;
-	uint64_t       asked = 0;
+	uint64_t       asked = first - 1;
 	int            r = 0;
 
-	for (uint64_t i = 1; i <= n && r == 0; i++) {
+	for (uint64_t i = first; i <= n && r == 0; i++) {
 		char line[40];
 
 		if (asked - (i - 1) <= ahead / 2 && asked < n) {
@@ -189,10 +189,10 @@ retrieve_all(struct client *c, uint64_t n)
 }
 
 int
-pop3_session(struct client *c, const struct endpoint *to, bool delete_all, uint64_t *ret)
+pop3_session(struct client *c, const struct endpoint *to, enum pop3_kind kind, uint64_t *ret)
 {
 	const struct load_options *o = &c->load->o;
-	uint64_t                   n = 0;
+	uint64_t                   n = 0, first;
 	char                       line[40];
 	int                        r;
 
@@ -204,9 +204,10 @@ pop3_session(struct client *c, const struct endpoint *to, bool delete_all, uint6
 		    (unsigned long long)n, (unsigned long long)o->expect);
 	if (r == 0)
 		r = take_uidl(c, n);
+	first = kind == POP3_NEWEST && n > 0 ? n : 1;
 	if (r == 0)
-		r = retrieve_all(c, n);
-	for (uint64_t i = 1; delete_all && i <= n && r == 0; i++) {
+		r = retrieve_from(c, first, n);
+	for (uint64_t i = 1; kind == POP3_ALL_DELETE && i <= n && r == 0; i++) {
 		snprintf(line, sizeof(line), "DELE %llu", (unsigned long long)i);
 		r = ask(c, line, NULL);
 	}
@@ -214,6 +215,6 @@ pop3_session(struct client *c, const struct endpoint *to, bool delete_all, uint6
 		r = ask(c, "QUIT", NULL);
 	wire_close(&c->wire);
 	if (r == 0)
-		*ret = n;
+		*ret = n + 1 - first;
 	return r;
 }

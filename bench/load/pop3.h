@@ -8,8 +8,9 @@
 
 #include "load/load.h"
 
-/* A whole session: login, CAPA, STAT, UIDL, RETR of all (pipelined where announced), DELE of all
- * when asked, QUIT. *ret: messages. */
-int pop3_session(struct client *, const struct endpoint *, bool delete_all, uint64_t *ret);
+/* A whole session: login, CAPA, STAT, UIDL, RETR (pipelined where announced) of all or of the
+ * newest, DELE of all when asked, QUIT. *ret: messages retrieved. */
+enum pop3_kind { POP3_ALL, POP3_ALL_DELETE, POP3_NEWEST };
+int pop3_session(struct client *, const struct endpoint *, enum pop3_kind, uint64_t *ret);
 
 #endif

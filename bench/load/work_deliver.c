@@ -37,7 +37,7 @@ run_append(struct client *c)
 	if (r == 0)
 		r = imap_know(c, NULL);
 	while (r == 0 && load_claim(c)) {
-		r = imap_append(c, c->claim);
+		r = imap_append(c, c->claim, 0);
 		if (r == 0)
 			load_count(c, 1);
 	}

@@ -186,6 +186,12 @@ before_fill(struct load *l)
 	return l->o.expect == 0 ? E_PARAM : make_accounts(l);
 }
 
+int64_t
+work_fill_date_ms(uint64_t n)
+{
+	return FILL_FIRST_MS + (int64_t)n * FILL_STEP_MS;
+}
+
 /* With fewer accounts than connections several share one: lane k of n takes every nth message. */
 struct lane {
 	uint64_t at, step;
@@ -230,9 +236,7 @@ fill_by_lmtp(struct client *c, unsigned a)
 static void
 put_append(struct client *c, uint64_t n)
 {
-	imap_put_tag(c);
-	buf_printf(&c->wire.out, "APPEND \"%s\" {%zu+}\r\n", c->load->o.mailbox,
-	    corpus_bytes(&c->load->corpus, n));
+	imap_put_append(c, n, work_fill_date_ms(n));
 	corpus_put(&c->load->corpus, n, &c->wire.out);
 	buf_str(&c->wire.out, STR("\r\n"));
 }
@@ -246,7 +250,7 @@ append_window(struct client *c, unsigned a, uint64_t *at, uint64_t step)
 
 	c->begun_us = now_us();
 	if (!c->literal_plus) {
-		r = imap_append(c, *at);
+		r = imap_append(c, *at, work_fill_date_ms(*at));
 		*at += step;
 		if (r == 0)
 			filled_one(c, a);

@@ -147,7 +147,7 @@ run_phone(struct client *c)
 /* --- POP3 --- */
 
 static int
-pop3_sessions(struct client *c, bool delete_all)
+pop3_sessions(struct client *c, enum pop3_kind kind)
 {
 	const struct load_options *o = &c->load->o;
 	const struct endpoint     *to = o->pop3.addr_n != 0 ? &o->pop3 : &o->main;
@@ -155,7 +155,7 @@ pop3_sessions(struct client *c, bool delete_all)
 	int                        r = 0;
 
 	while (r == 0 && load_claim(c)) {
-		r = pop3_session(c, to, delete_all, &n);
+		r = pop3_session(c, to, kind, &n);
 		if (r == 0)
 			load_count(c, n);
 	}
@@ -165,13 +165,19 @@ pop3_sessions(struct client *c, bool delete_all)
 int
 run_pop3(struct client *c)
 {
-	return pop3_sessions(c, false);
+	return pop3_sessions(c, POP3_ALL);
 }
 
 int
 run_pop3_delete(struct client *c)
 {
-	return pop3_sessions(c, true);
+	return pop3_sessions(c, POP3_ALL_DELETE);
+}
+
+int
+run_pop3_newest(struct client *c)
+{
+	return pop3_sessions(c, POP3_NEWEST);
 }
 
 void
