@@ -95,13 +95,21 @@ take_batch(void *arg, struct str record)
 	return salvage_batch_read(record, arg, &batch);
 }
 
+static bool
+is_later(void *arg, struct str begin)
+{
+	(void)arg;
+	return begin.n != 0 && begin.p[0] % 2 == 0;
+}
+
 static int
 read_log(struct salvage_file *f, const struct salvage_sink *sink)
 {
-	struct salvage_sink to = *sink;
-	struct salvage_log  log;
+	struct salvage_sink           to = *sink;
+	const struct salvage_log_sink batches = { take_batch, is_later, &to };
+	struct salvage_log            log;
 
-	return salvage_log_read(f, take_batch, &to, &log);
+	return salvage_log_read(f, &batches, &log);
 }
 
 /* CURRENT and the MANIFEST lie in a folder, which stays empty but for them. */

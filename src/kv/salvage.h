@@ -5,7 +5,7 @@
  * Reads    CURRENT, MANIFEST, the write-ahead log, tables and blob files. Each block and record is
  *          taken only when its checksum is right. The folder is never written to.
  * Damage   is reported with file and place, and passed over: reading goes on behind it.
- * Torn     a log that ends in the middle of a record is what a crash leaves, and no damage.
+ * Torn     a log that ends in what was not written whole is what a crash leaves, and no damage.
  * Rows     of several versions of a record the latest that could be read. A row whose deletion was
  *          lost may come back; the mail model's repair has to judge.
  * Format   RocksDB 7: block-based tables of format 2 to 5, blob files of version 1.

@@ -67,12 +67,22 @@ struct salvage_sink {
 
 struct salvage_log {
 	uint64_t n_records;
-	bool     torn;     /* ends in the middle of a record */
+	bool     torn;     /* ends in what was not written whole, as after a crash */
 	uint64_t torn_at;
 	size_t   n_damages;
 };
-typedef int salvage_record_fn(void *arg, struct str record);
-int salvage_log_read(struct salvage_file *, salvage_record_fn *, void *arg,
+/*
+ * What cannot be read is damage when something of the log lies behind it, or when it is a last
+ * piece that was whole once; else the log is torn there.
+ */
+struct salvage_log_sink {
+	int (*fn)(void *arg, struct str record); /* NULL: the bytes are checked only */
+	/* Of a write-ahead log: can a record that begins so, behind something unreadable, have come
+	 * after all that were handed out? If not, it is of a file that lay there earlier. */
+	bool (*is_later)(void *arg, struct str begin);
+	void *arg;
+};
+int salvage_log_read(struct salvage_file *, const struct salvage_log_sink *,
     struct salvage_log *ret);
 /* A record of the write-ahead log: its changes are numbered first up to, without, end. */
 struct salvage_batch {

@@ -6,16 +6,24 @@
 enum { BLOCK = 32 << 10, HEAD = 7, HEAD_RECYCLED = 11, RECORD_MAX = 128 << 20, SECTOR = 512 };
 enum { TYPE_ZERO, TYPE_FULL, TYPE_FIRST, TYPE_MIDDLE, TYPE_LAST, TYPE_RECYCLED = 5, TYPE_MAX = 8 };
 
+/* What was passed over, until it is known whether something of the log lies behind it. */
+struct gap {
+	uint64_t at, end;  /* end 0: there is none */
+	bool     zeros;    /* nothing else */
+	bool     is_short; /* begins with a piece that the file is too short for */
+};
+
 struct reader {
-	struct salvage_file *file;
-	salvage_record_fn   *fn;
-	void                *arg;
-	struct salvage_log   log;
-	char                 block[BLOCK];
-	size_t               n;  /* bytes in the block */
-	uint64_t             at; /* of the block in the file */
-	struct buf           record;
-	bool                 open; /* a first piece was seen */
+	struct salvage_file           *file;
+	const struct salvage_log_sink *sink;
+	struct salvage_log             log;
+	char                           block[BLOCK];
+	size_t                         n;  /* bytes in the block */
+	uint64_t                       at; /* of the block in the file */
+	struct buf                     record;
+	bool                           open;  /* a first piece was seen */
+	bool                           stale; /* it was not of this log */
+	struct gap                     gap;
 };
 
 struct piece {
@@ -71,12 +79,53 @@ damaged(struct reader *r, uint64_t off, uint64_t n, const char *what)
 	salvage_damage(r->file, off, n, what);
 }
 
+static void
+pass_over(struct reader *r, const struct gap *part)
+{
+	struct gap *gap = &r->gap;
+
+	if (gap->end == 0)
+		*gap = *part;
+	else
+		gap->zeros = gap->zeros && part->zeros;
+	gap->end = part->end;
+}
+
+/* Something of this log lies behind it: it was there before, too. */
+static void
+gap_is_lost(struct reader *r)
+{
+	const struct gap *gap = &r->gap;
+
+	if (gap->end != 0)
+		damaged(r, gap->at, gap->end - gap->at,
+		    gap->zeros ? "zeros in the place of records"
+		               : "the checksum of a record of the log is wrong");
+	r->gap = (struct gap){ 0 };
+}
+
+/* Behind a gap there may be what a file had that lay there earlier. */
+static bool
+is_stale(const struct reader *r, const struct piece *p)
+{
+	if (p->type != TYPE_FULL && p->type != TYPE_FIRST)
+		return r->stale;
+	return r->gap.end != 0 && r->sink->is_later != NULL &&
+	    !r->sink->is_later(r->sink->arg, p->bytes);
+}
+
 /* Puts a piece to the record under way; hands a whole one out. */
 static int
 take(struct reader *r, const struct piece *p, size_t off)
 {
 	int e;
 
+	r->stale = is_stale(r, p);
+	if (r->stale) {
+		pass_over(r, &(struct gap){ .end = r->at + off + p->n });
+		return 0;
+	}
+	gap_is_lost(r);
 	if (p->type == TYPE_FULL || p->type == TYPE_FIRST) {
 		if (r->open)
 			damaged(r, r->at + off, 0, "the end of a record is missing");
@@ -91,7 +140,7 @@ take(struct reader *r, const struct piece *p, size_t off)
 	if (p->type != TYPE_FULL && p->type != TYPE_LAST)
 		return 0;
 	r->open = false;
-	e = r->fn != NULL ? r->fn(r->arg, buf_view(&r->record)) : 0;
+	e = r->sink->fn != NULL ? r->sink->fn(r->sink->arg, buf_view(&r->record)) : 0;
 	if (e == E_CORRUPT) {
 		damaged(r, r->at + off, r->record.n, "a record makes no sense");
 		e = 0;
@@ -112,15 +161,44 @@ resync(const struct reader *r, size_t off)
 	return r->n;
 }
 
-/* A power cut leaves a last record whose later sectors were never written: from somewhere in this
+/* *ret_off moves behind what was read. */
+static int
+step(struct reader *r, size_t *ret_off)
+{
+	struct piece p;
+	size_t       off = *ret_off;
+	struct gap   part = { .at = r->at + off };
+
+	switch (piece_at(r, off, &p)) {
+	case PIECE_OK:
+		*ret_off = off + p.n;
+		return take(r, &p, off);
+	case PIECE_END:
+		part.zeros = is_zero(r->block + off, r->n - off);
+		break;
+	case PIECE_SHORT:
+		part.is_short = true;
+		break;
+	case PIECE_BAD:
+		break;
+	}
+	*ret_off = part.zeros ? r->n : resync(r, off);
+	part.end = r->at + *ret_off;
+	pass_over(r, &part);
+	return 0;
+}
+
+/* --- the end --- */
+
+/* A power cut leaves a last record whose later sectors were never written: from somewhere in the
  * block on there are only zeros, to the end of the file. */
 static bool
-is_torn(const struct reader *r, size_t off)
+ends_in_zeros(const struct reader *r, uint64_t from)
 {
-	uint64_t last = r->at + off; /* the last byte that is not zero */
+	uint64_t last = from, limit = from - from % BLOCK + BLOCK;
 	char     bytes[SECTOR];
 
-	for (uint64_t at = r->at + off; at < r->file->size; at += SECTOR) {
+	for (uint64_t at = from; at < r->file->size; at += SECTOR) {
 		uint64_t left = r->file->size - at;
 		size_t   n = left < SECTOR ? (size_t)left : SECTOR;
 
@@ -128,49 +206,69 @@ is_torn(const struct reader *r, size_t off)
 			return false;
 		for (size_t i = 0; i < n; i++)
 			last = bytes[i] != 0 ? at + i : last;
-		if (last >= r->at + BLOCK)
+		if (last >= limit)
 			return false;
 	}
 	return r->file->size - last > SECTOR;
 }
 
-/* *ret_off moves behind what was read; E_NOT_FOUND: nothing comes any more. */
-static int
-step(struct reader *r, size_t *ret_off)
+/* Is that a piece that was written to its end, where the file ends, and changed since? Then its
+ * length is right, or its checksum with this length. */
+static bool
+ends_in_whole_piece(struct reader *r, uint64_t from)
 {
-	struct piece p;
-	size_t       off = *ret_off, next;
-	bool         last_block = r->at + r->n == r->file->size;
+	uint64_t      block = from - from % BLOCK;
+	size_t        n = (size_t)(r->file->size - from);
+	char          head[HEAD], *p = r->block + from % BLOCK;
+	struct unpack u = unpack_of(str_of(head, HEAD));
+	uint32_t      crc;
+	size_t        length;
+	uint8_t       type;
 
-	switch (piece_at(r, off, &p)) {
-	case PIECE_OK:
-		*ret_off = off + p.n;
-		return take(r, &p, off);
-	case PIECE_SHORT:
-		if (last_block && resync(r, off) == r->n) {
-			r->log.torn = true;
-			r->log.torn_at = r->at + off;
-			return E_NOT_FOUND;
-		}
-		break;
-	case PIECE_END:
-		if (is_zero(r->block + off, r->n - off)) {
-			*ret_off = r->n;
-			return 0;
-		}
-		break;
-	case PIECE_BAD:
-		break;
+	if (r->file->size - block > BLOCK || n < HEAD)
+		return false;
+	if (salvage_file_read(r->file, from, p, n) < 0)
+		return true;
+	memcpy(head, p, HEAD);
+	crc = unpack_u32(&u);
+	length = unpack_u16(&u);
+	type = unpack_u8(&u);
+	if (length == n - HEAD && type >= TYPE_FULL && type <= TYPE_LAST)
+		return true;
+	for (char t = TYPE_FULL; t <= TYPE_LAST; t++) {
+		p[HEAD - 1] = t;
+		if (salvage_crc_mask(salvage_crc(0, p + HEAD - 1, n - HEAD + 1)) == crc)
+			return true;
 	}
-	next = resync(r, off);
-	if (next == r->n && is_torn(r, off)) {
-		r->log.torn = true;
-		r->log.torn_at = r->at + off;
-		return E_NOT_FOUND;
+	return false;
+}
+
+/* Nothing of this log lies behind the gap. A write-ahead log may end in anything: what was not
+ * synced when the power went. Of a MANIFEST RocksDB does not open that. */
+static bool
+is_unfinished(struct reader *r)
+{
+	const struct gap *gap = &r->gap;
+
+	if (ends_in_zeros(r, gap->at))
+		return true;
+	return (gap->is_short || r->sink->is_later != NULL) && !ends_in_whole_piece(r, gap->at);
+}
+
+static void
+finish(struct reader *r)
+{
+	bool torn = r->open;
+
+	if (r->gap.end != 0 && !r->gap.zeros) {
+		torn = is_unfinished(r);
+		if (!torn)
+			gap_is_lost(r);
 	}
-	damaged(r, r->at + off, next - off, "the checksum of a record of the log is wrong");
-	*ret_off = next;
-	return 0;
+	if (!torn)
+		return;
+	r->log.torn = true;
+	r->log.torn_at = r->gap.end != 0 ? r->gap.at : r->file->size;
 }
 
 static int
@@ -197,6 +295,7 @@ read_all(struct reader *r)
 		r->n = left < BLOCK ? (size_t)left : BLOCK;
 		e = salvage_file_read(r->file, r->at, r->block, r->n);
 		if (e == E_CORRUPT) {
+			gap_is_lost(r);
 			damaged(r, r->at, r->n, "cannot be read");
 			e = 0;
 			continue;
@@ -204,16 +303,14 @@ read_all(struct reader *r)
 		if (e == 0)
 			e = read_block(r);
 	}
-	if (r->open && !r->log.torn) {
-		r->log.torn = true;
-		r->log.torn_at = r->file->size;
-	}
-	return e == E_NOT_FOUND ? 0 : e;
+	if (e == 0)
+		finish(r);
+	return e;
 }
 
 int
 salvage_log_read(
-    struct salvage_file *file, salvage_record_fn *fn, void *arg, struct salvage_log *ret)
+    struct salvage_file *file, const struct salvage_log_sink *sink, struct salvage_log *ret)
 {
 	struct reader *r = MEM_NEW(struct reader);
 	int            e;
@@ -221,8 +318,7 @@ salvage_log_read(
 	if (r == NULL)
 		return E_NOMEM;
 	r->file = file;
-	r->fn = fn;
-	r->arg = arg;
+	r->sink = sink;
 	buf_init(&r->record, RECORD_MAX);
 	e = read_all(r);
 	if (e == 0)

@@ -284,6 +284,7 @@ salvage_manifest_read(int dir_fd, struct kv_files *files, struct salvage_manifes
 {
 	struct salvage_manifest m = { .columns = 1 };
 	struct build            b = { .m = &m };
+	struct salvage_log_sink edits = { .fn = read_edit, .arg = &b };
 	struct salvage_file     f;
 	struct salvage_log      log = { 0 };
 	int                     r = read_current(dir_fd, files, &m);
@@ -291,14 +292,14 @@ salvage_manifest_read(int dir_fd, struct kv_files *files, struct salvage_manifes
 	if (r == 0)
 		r = salvage_file_open(dir_fd, m.name, files, &f);
 	if (r == 0) {
-		r = salvage_log_read(&f, read_edit, &b, &log);
+		r = salvage_log_read(&f, &edits, &log);
 		if (r == 0 && log.n_records == 0 && log.n_damages == 0) {
 			salvage_damage(&f, 0, f.size, "has no records");
 			log.n_damages++;
 		}
 		if (r == 0 && log.torn && files->note != NULL)
-			files->note(files->arg, f.name, "ends in the middle of a record, as after "
-			    "a crash");
+			files->note(files->arg, f.name, "ends in a record that was not written "
+			    "whole, as after a crash");
 		salvage_file_close(&f);
 		finish(&b);
 		m.whole = log.n_damages == 0;

@@ -197,6 +197,7 @@ struct walk {
 	struct listing              list;
 	uint64_t                    next_seq; /* of the change that follows what is known */
 	uint64_t                    log_seq;  /* of the first change in the logs; 0: none */
+	uint64_t                    log_end;  /* of the change that follows those in the logs */
 };
 
 static const struct salvage_live *
@@ -231,14 +232,27 @@ take_batch(void *arg, struct str record)
 	return 0;
 }
 
+/* Numbers of changes only grow, and the log began with one that is as high as all before. */
+static bool
+is_later_batch(void *arg, struct str begin)
+{
+	const struct log_reading *l = arg;
+	uint64_t                  end = l->end > l->w->log_end ? l->end : l->w->log_end;
+	struct unpack             u = unpack_of(begin);
+	uint64_t                  first = unpack_u64(&u);
+
+	return !unpack_ok(&u) || first >= end;
+}
+
 /* Changes are numbered without a gap over all logs, and go on where the MANIFEST ends. */
 static int
 read_log(struct walk *w, struct salvage_file *f)
 {
 	static const struct salvage_sink none = { 0 };
 	struct log_reading l = { .w = w, .sink = w->sinks != NULL ? w->sinks->rows : none };
-	struct salvage_log log = { 0 };
-	int                r = salvage_log_read(f, take_batch, &l, &log);
+	const struct salvage_log_sink sink = { take_batch, is_later_batch, &l };
+	struct salvage_log            log = { 0 };
+	int                           r = salvage_log_read(f, &sink, &log);
 
 	if (r < 0)
 		return r;
@@ -255,11 +269,12 @@ read_log(struct walk *w, struct salvage_file *f)
 		w->manifest.whole = false;
 	}
 	w->next_seq = l.end > w->next_seq ? l.end : w->next_seq;
+	w->log_end = l.end > w->log_end ? l.end : w->log_end;
 	if (w->log_seq == 0)
 		w->log_seq = l.first;
 	if (log.torn && w->files->note != NULL)
 		w->files->note(w->files->arg, f->name,
-		    "ends in the middle of a record, as after a crash");
+		    "ends in a record that was not written whole, as after a crash");
 	return 0;
 }
 
