@@ -28,7 +28,8 @@
 
 #include "store/mailbox.h"
 
-enum { STORE_FORMAT = 1 };
+/* 1: before small blobs had their first reference in the head. Never released. */
+enum { STORE_FORMAT = 2 };
 enum { MSGID_HASH_BYTES = 16 };
 
 struct msgid_hash {

@@ -6,6 +6,25 @@
 
 static const struct kv_part META = { KV_META, 0 };
 
+static int
+judge_format(uint32_t format, struct buf *detail)
+{
+	if (format == STORE_FORMAT)
+		return 0;
+	if (format > STORE_FORMAT) {
+		if (detail != NULL)
+			buf_printf(detail, "the data has format %u, this program knows %d", format,
+			    (int)STORE_FORMAT);
+		return E_FORMAT_NEWER;
+	}
+	if (detail != NULL)
+		buf_printf(detail, "the data has format %u, this program reads %d only; nothing was "
+		    "changed: take the mail out with `postrider export` of the version that wrote "
+		    "it, and bring it into a new data folder with `postrider import`", format,
+		    (int)STORE_FORMAT);
+	return E_FORMAT_OLDER;
+}
+
 /* Reads the format of the store, or writes it into a new one. */
 static int
 check_format(struct kv *kv, struct buf *detail)
@@ -23,14 +42,7 @@ check_format(struct kv *kv, struct buf *detail)
 	if (r == 0) {
 		u = unpack_of(buf_view(&value));
 		format = unpack_u32(&u);
-		if (!unpack_ok(&u) || format == 0)
-			return E_CORRUPT;
-		if (format <= STORE_FORMAT)
-			return 0;
-		if (detail != NULL)
-			buf_printf(detail, "the data has format %u, this program knows %d", format,
-			    (int)STORE_FORMAT);
-		return E_FORMAT_NEWER;
+		return unpack_ok(&u) && format != 0 ? judge_format(format, detail) : E_CORRUPT;
 	}
 	if (r != E_NOT_FOUND)
 		return r;
