@@ -48,11 +48,13 @@ int store_tend(struct store *);
 enum actor_protocol {
 	ACTOR_SYSTEM, ACTOR_SMTP, ACTOR_LMTP, ACTOR_SUBMISSION, ACTOR_IMAP, ACTOR_POP3, ACTOR_ADMIN
 };
+enum { ACTOR_PROTOCOLS = ACTOR_ADMIN + 1 };
 struct actor {
 	enum actor_protocol protocol;
 	uint64_t            session; /* conn_id */
 	struct str          peer;    /* address of the other end */
-	struct str          login;   /* as typed, with its +tag: the device */
+	struct str          login;   /* as typed, with its +tag */
+	struct str          device;  /* name of the app password, else the +tag, else empty */
 };
 
 /* --- accounts --- */
