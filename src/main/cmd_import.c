@@ -5,7 +5,7 @@
 #include "main/control.h"
 #include "main/import_files.h"
 
-enum { IN_FLIGHT_MAX = 64 };
+enum { IN_FLIGHT_MAX = 512 };
 
 struct job {
 	struct control control;

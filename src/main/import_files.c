@@ -1,6 +1,5 @@
 #include "main/import_files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -11,10 +10,11 @@
 #include "base/error.h"
 #include "codec/date.h"
 #include "codec/mutf7.h"
+#include "main/folder_names.h"
 #include "main/options.h"
 #include "mime/header.h"
 
-enum { DEPTH_MAX = 64, MS = 1000 };
+enum { DEPTH_MAX = 64, MS = 1000, RELEASE_BYTES = 1 << 22 };
 
 /* --- files --- */
 
@@ -49,6 +49,19 @@ unmap_file(struct mapped *m)
 {
 	if (m->bytes.p != NULL)
 		munmap((void *)m->bytes.p, m->bytes.n);
+}
+
+/* Pages up to `at` are read and not needed again: they go, so that a great file needs little
+ * memory. *released: how many bytes are gone already. */
+static void
+release_read(struct str bytes, size_t at, size_t *released)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), upto = at / page * page;
+
+	if (upto - *released < RELEASE_BYTES)
+		return;
+	(void)madvise((char *)bytes.p + *released, upto - *released, MADV_DONTNEED);
+	*released = upto;
 }
 
 static bool
@@ -193,7 +206,9 @@ without_separator(struct str text)
 static int
 import_mbox(const struct import *im, const char *path, struct str bytes)
 {
-	int r = 0;
+	const struct str all = bytes;
+	size_t           released = 0;
+	int              r = 0;
 
 	while (r == 0 && bytes.n > 0) {
 		struct str from_line = take_line(&bytes);
@@ -202,6 +217,7 @@ import_mbox(const struct import *im, const char *path, struct str bytes)
 		while (bytes.n > 0 && !str_starts(bytes, STR("From ")))
 			text.n += take_line(&bytes).n;
 		r = take_mbox_message(im, path, without_separator(text), from_line);
+		release_read(all, all.n - bytes.n, &released);
 	}
 	return r;
 }
@@ -276,23 +292,26 @@ typedef int (*entry_fn)(const struct walk *, const char *path, const char *name)
 static int
 each_entry(const struct walk *w, const char *path, entry_fn fn)
 {
-	struct dirent **names;
-	int             n = scandir(path, &names, NULL, alphasort), r = 0;
+	struct folder_names f = FOLDER_NAMES_INIT(path);
+	int                 r = 0;
 
-	if (n < 0) {
-		w->im->problem(w->im->arg, path, strerrordesc_np(errno));
-		return 0;
-	}
-	for (int i = 0; i < n; i++) {
-		OWN_ARENA struct arena a = ARENA_INIT(1 << 16);
-		const char            *name = names[i]->d_name;
-		char                  *full = arena_printf(&a, "%s/%s", path, name);
+	do {
+		int err = folder_names_next(&f);
 
-		if (r == 0 && full != NULL && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
-			r = fn(w, full, name);
-		free(names[i]);
-	}
-	free(names);
+		if (err < 0) {
+			w->im->problem(w->im->arg, path,
+			    err == E_IO ? strerrordesc_np(errno) : error_row(err)->text);
+			break;
+		}
+		for (size_t i = 0; r == 0 && i < f.n; i++) {
+			OWN_ARENA struct arena a = ARENA_INIT(1 << 16);
+			char *full = arena_printf(&a, "%s/%s", path, f.names[i]);
+
+			if (full != NULL)
+				r = fn(w, full, f.names[i]);
+		}
+	} while (r == 0 && f.more);
+	folder_names_done(&f);
 	return r;
 }
 

@@ -9,7 +9,7 @@
  * Flags      of Maildir names (":2,FRS"), and of Status and X-Status fields in an mbox.
  * Date       Maildir: the file's time; mbox: the "From " line; else the Date field, or the file's
  *            time.
- * Memory     one message at a time.
+ * Memory     one message at a time, and FOLDER_NAMES_MAX names of a folder.
  * Source     https://cr.yp.to/proto/maildir.html, RFC 4155 (mbox)
  */
 #ifndef MAIN_IMPORT_FILES_H
