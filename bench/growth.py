@@ -1,4 +1,4 @@
-"""The same operations on ever larger mailboxes and ever more accounts, and the import of a large mailbox."""
+"""The same operations on ever larger mailboxes and among ever more accounts, and imports."""
 import subprocess
 import time
 from dataclasses import replace
@@ -10,54 +10,77 @@ from processes import Group, Peak
 from session import Session, say
 from work import Box, Work
 
-SECONDS = 2.0
-DOVECOT_MESSAGES = 100_000  # what Dovecot takes in within a few minutes
+SECONDS = 1.0
+DOVECOT_MESSAGES = DOVECOT_ACCOUNTS = 10_000  # what Dovecot takes in within a minute
 ACCOUNTS = (10, 100, 1_000, 10_000, 100_000)
 
 ANY = Box("", 1)
+OPERATION = "microseconds of the server for one operation"
+
+
+def imap(name, title, load=None, connections=1, **more):
+    return Work(name, title, load or name, "imap", "", ANY, connections, **more)
+
+
 IN_A_MAILBOX = [
-    Work("select", "SELECT", "select", "imap", "", ANY, 1),
-    Work("flags", "FETCH 1:* flags, each message", "fetch-flags", "imap", "", ANY, 1),
-    Work("envelope", "FETCH 1:* envelope, each message", "fetch-envelope", "imap", "", ANY, 1),
-    Work("search", "SEARCH BODY", "search-body", "imap", "", ANY, 1),
-    Work("store", "STORE one flag", "store", "imap", "", ANY, 1),
-    Work("phone", "session of a phone", "phone", "imap", "", ANY, 1),
+    imap("select", "SELECT"),
+    imap("newest-flags", "FETCH flags of the newest 20"),
+    imap("newest-envelopes", "FETCH envelopes of the newest 20"),
+    imap("any-body", "FETCH one body, anywhere"),
+    imap("search-uid", "SEARCH by UID, 20 found"),
+    imap("search-since", "SEARCH SINCE, a day or two found"),
+    imap("store", "STORE one flag"),
+    imap("phone", "session of a phone"),
+    Work("pop3-newest", "POP3: login, STAT, UIDL, one RETR", "pop3-newest", "pop3", "", ANY, 1),
+    imap("fetch-flags", "FETCH 1:* flags, each message"),
+    imap("search-body", "SEARCH BODY, each message"),
     # Last: they change how many messages there are.
     Work("lmtp", "LMTP delivery", "lmtp", "lmtp", "", ANY, 1),
-    Work("append", "APPEND", "append", "imap", "", ANY, 1),
+    imap("append", "APPEND"),
 ]
 AMONG_ACCOUNTS = [
-    Work("login", "login", "login", "imap", "", ANY, 16),
+    imap("login", "login, 16 connections", connections=16),
+    imap("phone", "session of a phone, 16 connections", connections=16),
+    Work("pop3-newest", "POP3 session, 16 connections", "pop3-newest", "pop3", "", ANY, 16),
     Work("lmtp", "LMTP delivery, 64 connections", "lmtp", "lmtp", "", ANY, 64),
-    Work("append", "APPEND, 16 connections", "append", "imap", "", ANY, 16),
+    imap("append", "APPEND, 16 connections", connections=16),
 ]
+
+
+def up_to(largest, *sizes):
+    return [n for n in sizes if n <= largest] or [largest]
 
 
 def measure(arguments):
     """Yields the parts as they are finished: mailbox, accounts, import."""
     names = [name for name in arguments.servers if name != "cyrus"]
     largest = arguments.messages
-    sizes = [n for n in (1_000, 10_000, 100_000, 1_000_000) if n <= largest]
     with Session(arguments, names) as servers:
-        yield mailboxes(servers, sizes)
-        yield accounts(servers, [n for n in ACCOUNTS if n <= max(largest // 10, 10)])
-        if "postrider" in names:
-            yield imports(servers, arguments.folder, [n for n in sizes if n >= 10_000] or sizes)
+        yield mailboxes(servers, up_to(largest, 1_000, 10_000, 100_000, 1_000_000))
+        yield accounts(servers, up_to(max(largest // 10, 10), *ACCOUNTS))
+    if "postrider" in names:
+        # On a server of its own: its memory is then that of the import.
+        with Session(arguments, ["postrider"]) as servers:
+            yield imports(servers, arguments.folder, up_to(largest, 10_000, 100_000, 1_000_000))
 
 
-def one(servers, peer, work, seconds=SECONDS):
-    """Figures of one work after a warm-up."""
+def one(servers, peer, work):
+    """Figures of one work after a warm-up; what is done message by message is counted so."""
     servers.warm_up(peer, work)
-    return turn(peer, lambda: run_load(servers.place, servers.words(peer, work, seconds), seconds))
+    figures = turn(peer, lambda: run_load(servers.place, servers.words(peer, work, SECONDS), SECONDS))
+    if work.name == "search-body":
+        figures["cpu_us"] /= work.box.messages
+    return figures
 
 
 def rows_for(names, works):
-    return {(name, work.name): {"operation": work.title, "server": name, "cpu_us": {}, "p50_us": {}, "failed": ""}
+    return {(name, work.name): {"operation": work.title, "server": name, "cpu_us": {},
+                                "p50_us": {}, "failed": ""}
             for name in names for work in works}
 
 
 def steps(servers, works, sizes, box_of):
-    """Each work at each size on each server; a server that fails at a size has no figure there."""
+    """Each work at each size on each server; where a server fails it has no figure."""
     names = [name for name in servers.peers if name != "postfix"]
     rows = rows_for(names, works)
     for size in sizes:
@@ -67,15 +90,19 @@ def steps(servers, works, sizes, box_of):
                 continue
             say(f"growth: {size:,} on {peer.title}")
             for work in works:
-                row = rows[name, work.name]
-                try:
-                    figures = one(servers, peer, replace(work, box=box))
-                    row["cpu_us"][str(size)], row["p50_us"][str(size)] = figures["cpu_us"], figures["p50_us"]
-                    say(f"    {work.title:<36} {figures['cpu_us']:>12,.1f} us CPU, p50 {figures['p50_us']:>10,} us")
-                except (Wrong, Broken) as why:
-                    row["failed"] = str(why)
-                    say(f"    {work.title}: {why}")
+                step(servers, peer, replace(work, box=box), rows[name, work.name], size)
     return list(rows.values())
+
+
+def step(servers, peer, work, row, size):
+    try:
+        figures = one(servers, peer, work)
+    except (Wrong, Broken) as why:
+        row["failed"] = str(why)
+        say(f"    {work.title}: {why}")
+        return
+    row["cpu_us"][str(size)], row["p50_us"][str(size)] = figures["cpu_us"], figures["p50_us"]
+    say(f"    {work.title:<36} {figures['cpu_us']:>12,.2f} us CPU, p50 {figures['p50_us']:>10,} us")
 
 
 def mailboxes(servers, sizes):
@@ -84,16 +111,20 @@ def mailboxes(servers, sizes):
         return None if too_large else Box(f"grow{size}-", 1, size, small=True)
 
     return {"name": "mailbox", "title": "messages in one mailbox", "steps": sizes,
-            "note": "microseconds of the server for one operation; 1 KiB messages; logarithmic",
+            "note": f"{OPERATION}; 1 KiB messages; logarithmic",
             "rows": steps(servers, IN_A_MAILBOX, sizes, box_of)}
 
 
 def accounts(servers, sizes):
+    def box_of(name, size):
+        too_many = name == "dovecot" and size > DOVECOT_ACCOUNTS
+        return None if too_many else Box(f"many{size}-", size, 1, small=True)
+
     for peer in servers.peers.values():
         peer.cheap_passwords = True
     return {"name": "accounts", "title": "accounts", "steps": sizes,
-            "note": "microseconds of the server for one operation, spread over all accounts; logarithmic",
-            "rows": steps(servers, AMONG_ACCOUNTS, sizes, lambda name, size: Box("many", size))}
+            "note": f"{OPERATION}, one account after the other; 1 KiB messages; logarithmic",
+            "rows": steps(servers, AMONG_ACCOUNTS, sizes, box_of)}
 
 
 # --- import ---

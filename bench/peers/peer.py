@@ -58,6 +58,8 @@ class Place:
         self.certificate, self.key = folder / "tls" / "certificate.pem", folder / "tls" / "key.pem"
 
     def make_certificate(self):
+        if self.certificate.exists():
+            return
         self.certificate.parent.mkdir(mode=0o755)
         output("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                "-days", "30", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
