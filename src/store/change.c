@@ -42,8 +42,9 @@ read_entry(const struct log_reader *l, struct str key, struct str value)
 		r = log_record_unpack(value, &rec);
 	if (r < 0)
 		return r;
-	while ((r = log_item_next(&rec.items, &change)) > 0) {
-		if (l->mailbox != 0 && l->mailbox != change.mailbox)
+	while ((r = log_item_next(&rec, &change)) > 0) {
+		if (change.kind > CHANGE_MAILBOX ||
+		    (l->mailbox != 0 && l->mailbox != change.mailbox))
 			continue;
 		change.modseq = modseq;
 		r = l->fn(l->arg, &change);

@@ -150,6 +150,7 @@ transfer_part(struct transfer *t)
 		return r;
 	done.uidvalidity = to->rec.uidvalidity;
 	edit_begin(&e, t->a, t->actor);
+	e.way = t->is_move ? CHANGE_BY_MOVE : CHANGE_BY_COPY;
 	if (t->is_move)
 		edit_box(&e, from);
 	edit_box(&e, to);

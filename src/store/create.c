@@ -36,7 +36,7 @@ put_first_boxes(struct edit *e)
 
 		edit_put_mailbox(e, id, &rec);
 		kv_put(&e->batch, key_subscription(rec.name, hold), STR_NONE);
-		edit_log(e, CHANGE_MAILBOX, id, 0);
+		edit_log_mailbox(e, id);
 	}
 }
 

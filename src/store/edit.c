@@ -93,26 +93,82 @@ edit_uidvalidity(struct edit *e)
 
 /* --- the change log --- */
 
-static void
-flush_item(struct edit *e)
+static bool
+same_kind(const struct change *a, const struct change *b)
 {
-	if (e->last.kind != 0)
-		log_item_pack(&e->last, &e->log);
-	e->last = (struct change){ 0 };
+	return a->kind == b->kind && a->way == b->way && a->mailbox == b->mailbox &&
+	    a->set == b->set && a->cleared == b->cleared;
+}
+
+static bool
+follows(const struct change *c, const struct change *last)
+{
+	return c->email != 0 && c->email == last->email + last->n && last->n != UINT32_MAX &&
+	    c->uid_lo == (last->uid_lo != 0 ? last->uid_lo + last->n : 0);
+}
+
+static void
+flush_item(struct edit *e, struct change *item)
+{
+	if (item->kind != 0)
+		log_item_pack(item, &e->log);
+	item->kind = 0;
+}
+
+/* The item that may go on with such a change, or the place of a new one. */
+static struct change *
+open_item(struct edit *e, const struct change *c)
+{
+	for (size_t i = 0; i < ARRAY_LEN(e->last); i++)
+		if (e->last[i].kind != 0 && same_kind(c, &e->last[i]))
+			return &e->last[i];
+	/* The one that was begun first makes room. */
+	flush_item(e, &e->last[0]);
+	e->last[0] = e->last[1];
+	e->last[1].kind = 0;
+	return &e->last[1];
 }
 
 void
-edit_log(struct edit *e, enum change_kind kind, mailbox_id mailbox, uint32_t uid)
+edit_log(struct edit *e, const struct change *c)
 {
-	struct change *last = &e->last;
+	struct change *item = open_item(e, c);
 
-	if (last->kind == kind && last->mailbox == mailbox && uid != 0 &&
-	    last->uid_hi != UINT32_MAX && uid == last->uid_hi + 1) {
-		last->uid_hi = uid;
+	if (item->kind != 0 && follows(c, item)) {
+		item->n++;
 		return;
 	}
-	flush_item(e);
-	*last = (struct change){ .kind = kind, .mailbox = mailbox, .uid_lo = uid, .uid_hi = uid };
+	flush_item(e, item);
+	*item = *c;
+	item->n = 1;
+}
+
+void
+edit_log_mailbox(struct edit *e, mailbox_id id)
+{
+	const struct change c = { .kind = CHANGE_MAILBOX, .mailbox = id };
+
+	edit_log(e, &c);
+}
+
+/* Of a message in the mailbox of the slot; `before`: its flags, when they change. */
+static void
+log_message(struct edit *e, enum change_kind kind, const struct edit_box *slot,
+    const struct message *m, const struct flags *before)
+{
+	struct change c = {
+		.kind = kind,
+		.way = kind != CHANGE_FLAGS ? e->way : CHANGE_PLAIN,
+		.mailbox = slot->box->id,
+		.uid_lo = m->uid,
+		.email = m->email,
+	};
+
+	if (before != NULL) {
+		c.set = m->flags.system & ~before->system;
+		c.cleared = before->system & ~m->flags.system;
+	}
+	edit_log(e, &c);
 }
 
 static void
@@ -125,9 +181,11 @@ put_log(struct edit *e)
 		.session = e->actor->session,
 		.peer = str_head(e->actor->peer, ACTOR_STRING_MAX),
 		.login = str_head(e->actor->login, ACTOR_STRING_MAX),
+		.device = str_head(e->actor->device, ACTOR_STRING_MAX),
 	};
 
-	flush_item(e);
+	for (size_t i = 0; i < ARRAY_LEN(e->last); i++)
+		flush_item(e, &e->last[i]);
 	edit_fail(e, e->log.err);
 	if (e->log.n == 0)
 		return;
@@ -204,20 +262,20 @@ edit_message_add(struct edit *e, struct edit_box *slot, struct message *m, struc
 	kv_put(&e->batch, key_str(&key), facts);
 	put_place(e, slot, m);
 	note(e, slot, m, 0, flags_state(&m->flags));
-	edit_log(e, CHANGE_APPEND, slot->box->id, m->uid);
+	log_message(e, CHANGE_APPEND, slot, m, NULL);
 }
 
 void
 edit_message_flags(struct edit *e, struct edit_box *slot, struct message *m,
     const struct flags *flags)
 {
-	unsigned before = flags_state(&m->flags);
+	const struct flags before = m->flags;
 
 	m->flags = *flags;
 	m->modseq = e->modseq;
 	put_message(e, slot, m);
-	note(e, slot, m, before, flags_state(flags));
-	edit_log(e, CHANGE_FLAGS, slot->box->id, m->uid);
+	note(e, slot, m, flags_state(&before), flags_state(flags));
+	log_message(e, CHANGE_FLAGS, slot, m, &before);
 }
 
 void
@@ -229,7 +287,7 @@ edit_message_remove(struct edit *e, struct edit_box *slot, const struct message 
 	edit_del(e, &message);
 	edit_del(e, &facts);
 	note(e, slot, m, flags_state(&m->flags), 0);
-	edit_log(e, CHANGE_EXPUNGE, slot->box->id, m->uid);
+	log_message(e, CHANGE_EXPUNGE, slot, m, NULL);
 }
 
 void

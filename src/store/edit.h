@@ -41,7 +41,8 @@ struct edit {
 	struct kv_batch       batch;
 	struct buf            value; /* scratch of one record */
 	struct buf            log;   /* items of the log entry */
-	struct change         last;  /* of the log, not put yet; kind 0: none */
+	struct change         last[EDIT_BOXES]; /* of the log, not put yet; kind 0: none */
+	enum change_way       way;   /* how messages of this commit come and go */
 	int                   err;
 	kv_ticket             ticket; /* after edit_commit */
 };
@@ -73,8 +74,10 @@ void        edit_put(struct edit *, const struct key *);
 void        edit_del(struct edit *, const struct key *);
 void        edit_put_mailbox(struct edit *, mailbox_id, const struct mailbox_record *);
 
-/* Ascending UIDs of one kind and mailbox become one item. uid 0: CHANGE_MAILBOX. */
-void edit_log(struct edit *, enum change_kind, mailbox_id, uint32_t uid);
+/* Messages that follow on by UID and email id become one item, also when changes of two kinds take
+ * turns. modseq and uid_hi are not looked at; n is 1. */
+void edit_log(struct edit *, const struct change *);
+void edit_log_mailbox(struct edit *, mailbox_id);
 
 /*
  * A message comes: it gets the next UID and the modseq, its record, facts and place are put, and it

@@ -274,6 +274,7 @@ expunged_restore(struct account *a, email_id email, mailbox_id to, const struct 
 	if (r < 0)
 		return r;
 	edit_begin(&e, a, actor);
+	e.way = CHANGE_BY_RESTORE;
 	r = restore(&e, box, email, &m);
 	if (r < 0)
 		return r;

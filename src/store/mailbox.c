@@ -198,7 +198,7 @@ mailbox_subscribe(struct account *a, struct str name, bool on, const struct acto
 		return 0;
 	box = account_box_named(a, name_str(&n));
 	edit_begin(&e, a, actor);
-	edit_log(&e, CHANGE_MAILBOX, box != NULL ? box->id : 0, 0);
+	edit_log_mailbox(&e, box != NULL ? box->id : 0);
 	if (!on) {
 		kv_del(&e.batch, key_subscription(name_str(&n), hold));
 		r = edit_commit(&e, EDIT_DURABLE);
@@ -290,6 +290,7 @@ mailbox_view(struct account *a, mailbox_id id, bool read_write, struct mailbox_s
 		return r;
 	status = status_of(box);
 	status.first_unseen = ranges_min(INDEX_UNSEEN(box));
+	status.damaged = ranges_count(INDEX_LOST(box));
 	recent_from = box->rec.recent_from;
 	if (read_write && status.recent != 0 && claim_recent(a, box) == E_CONFLICT)
 		return E_CONFLICT;

@@ -42,7 +42,7 @@ bear(struct edit *e, struct newborn *nb, struct str name, unsigned special_use)
 	nb->n++;
 	e->rec.next_mailbox++;
 	edit_put_mailbox(e, id, &rec);
-	edit_log(e, CHANGE_MAILBOX, id, 0);
+	edit_log_mailbox(e, id);
 	return 0;
 }
 
@@ -96,7 +96,7 @@ revive(struct edit *e, struct mailbox *box, unsigned special_use)
 	slot->rec.special_use = special_use;
 	slot->rec.uidvalidity = edit_uidvalidity(e);
 	slot->rec.highest_modseq = e->modseq;
-	edit_log(e, CHANGE_MAILBOX, box->id, 0);
+	edit_log_mailbox(e, box->id);
 	return edit_commit(e, EDIT_DURABLE);
 }
 
@@ -195,7 +195,7 @@ rename_one(struct edit *e, const struct mailbox *box, struct str from, struct st
 	rec.name = name_str(&name);
 	rec.highest_modseq = e->modseq;
 	edit_put_mailbox(e, box->id, &rec);
-	edit_log(e, CHANGE_MAILBOX, box->id, 0);
+	edit_log_mailbox(e, box->id);
 	return 0;
 }
 
@@ -273,7 +273,7 @@ put_death(struct edit *e, const struct mailbox *box)
 	char                  hold[SUBSCRIPTION_KEY_MAX];
 
 	kv_del(&e->batch, key_subscription(rec.name, hold));
-	edit_log(e, CHANGE_MAILBOX, box->id, 0);
+	edit_log_mailbox(e, box->id);
 	if (rec.messages == 0) {
 		edit_del(e, &key);
 		return;

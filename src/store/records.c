@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/pack.h"
 
-enum { VERSION = 1, FACTS_VERSION = 2 };
+enum { VERSION = 1, FACTS_VERSION = 2, LOG_VERSION = 2 };
 enum { MAILBOX_NO_SELECT = 1, MAILBOX_DYING = 2 };
 enum { PLACE_LIVE = 1, PLACE_EXPUNGED = 2 };
 
@@ -351,12 +351,13 @@ expunged_record_unpack(struct str value, struct expunged_record *ret)
 void
 log_record_pack(const struct log_record *rec, struct buf *to)
 {
-	pack_u8(to, VERSION);
+	pack_u8(to, LOG_VERSION);
 	pack_u64(to, (uint64_t)rec->when_ms);
 	pack_u8(to, (uint8_t)rec->protocol);
 	pack_var(to, rec->session);
 	pack_str(to, rec->peer);
 	pack_str(to, rec->login);
+	pack_str(to, rec->device);
 	buf_str(to, rec->items);
 }
 
@@ -365,15 +366,18 @@ log_record_unpack(struct str value, struct log_record *ret)
 {
 	struct log_record rec = { 0 };
 	struct unpack     u;
-	int               r = open_record(value, &u);
+	int               version = open_version(value, LOG_VERSION, &u);
 
-	if (r < 0)
-		return r;
+	if (version < 0)
+		return version;
+	rec.version = (unsigned)version;
 	rec.when_ms = (int64_t)unpack_u64(&u);
 	rec.protocol = unpack_u8(&u);
 	rec.session = unpack_var(&u);
 	rec.peer = unpack_str(&u);
 	rec.login = unpack_str(&u);
+	if (version != 1)
+		rec.device = unpack_str(&u);
 	if (!unpack_ok(&u))
 		return E_CORRUPT;
 	rec.items = u.left;
@@ -384,28 +388,49 @@ log_record_unpack(struct str value, struct log_record *ret)
 void
 log_item_pack(const struct change *c, struct buf *to)
 {
-	pack_u8(to, (uint8_t)c->kind);
+	pack_u8(to, (uint8_t)(c->kind | c->way << 4));
 	pack_var(to, c->mailbox);
 	pack_var(to, c->uid_lo);
-	pack_var(to, c->uid_hi - c->uid_lo);
+	pack_var(to, c->n - 1);
+	pack_var(to, c->email);
+	if (c->kind != CHANGE_FLAGS)
+		return;
+	pack_u8(to, (uint8_t)c->set);
+	pack_u8(to, (uint8_t)c->cleared);
+}
+
+/* What version 1 does not have. */
+static void
+unpack_item_rest(struct unpack *u, struct change *c)
+{
+	c->way = c->kind >> 4;
+	c->kind &= 15;
+	c->email = unpack_var(u);
+	if (c->kind != CHANGE_FLAGS)
+		return;
+	c->set = unpack_u8(u);
+	c->cleared = unpack_u8(u);
 }
 
 int
-log_item_next(struct str *items, struct change *ret)
+log_item_next(struct log_record *rec, struct change *ret)
 {
-	struct unpack u = unpack_of(*items);
+	struct unpack u = unpack_of(rec->items);
 	struct change c = { 0 };
 
-	if (items->n == 0)
+	if (rec->items.n == 0)
 		return 0;
 	c.kind = unpack_u8(&u);
 	c.mailbox = unpack_var32(&u);
 	c.uid_lo = unpack_var32(&u);
-	c.uid_hi = c.uid_lo + unpack_var32(&u);
-	if (!unpack_ok(&u) || c.kind < CHANGE_APPEND || c.kind > CHANGE_MAILBOX ||
-	    c.uid_hi < c.uid_lo)
+	c.n = unpack_var32(&u) + 1;
+	c.uid_hi = c.uid_lo != 0 ? c.uid_lo + (c.n - 1) : 0;
+	if (rec->version != 1)
+		unpack_item_rest(&u, &c);
+	if (!unpack_ok(&u) || c.kind < CHANGE_APPEND || c.kind > CHANGE_PURGED ||
+	    c.way > CHANGE_BY_RESTORE || c.n == 0 || c.uid_hi < c.uid_lo)
 		return E_CORRUPT;
-	*items = u.left;
+	rec->items = u.left;
 	*ret = c;
 	return 1;
 }

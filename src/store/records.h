@@ -31,9 +31,13 @@
  * expunged_record, version 1
  *   u8 version, var mailbox, var uid, u8 protocol, str peer, str login, str message_record,
  *   str facts_record
- * log_record, version 1
+ * log_record, version 2
+ *   u8 version, u64 when_ms, u8 protocol, var session, str peer, str login, str device, then to
+ *   the end: u8 kind (enum change_kind) + 16 * way (enum change_way), var mailbox, var uid_lo,
+ *   var n - 1, var email, and of CHANGE_FLAGS u8 set, u8 cleared
+ * log_record, version 1, read but no longer written
  *   u8 version, u64 when_ms, u8 protocol, var session, str peer, str login, then to the end:
- *   u8 kind (enum change_kind), var mailbox, var uid_lo, var uid_hi - uid_lo
+ *   u8 kind, var mailbox, var uid_lo, var n - 1
  *
  * Errors   decoding: E_CORRUPT, E_FORMAT_NEWER. Encoding latches in the buf.
  * Owner    decoded strings point into the value.
@@ -112,7 +116,9 @@ struct log_record {
 	uint64_t            session;
 	struct str          peer;
 	struct str          login;
-	struct str          items; /* log_item_next takes them off */
+	struct str          device;
+	unsigned            version; /* set by unpack */
+	struct str          items;   /* log_item_next takes them off */
 };
 
 void account_record_pack(const struct account_record *, struct buf *to);
@@ -133,6 +139,6 @@ void log_record_pack(const struct log_record *, struct buf *to);
 int  log_record_unpack(struct str value, struct log_record *ret);
 void log_item_pack(const struct change *, struct buf *to);
 /* 1 and the item without its modseq, 0 at the end, E_CORRUPT. */
-int  log_item_next(struct str *items, struct change *ret);
+int  log_item_next(struct log_record *, struct change *ret);
 
 #endif

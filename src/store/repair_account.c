@@ -539,7 +539,7 @@ fix_log(struct fix *f, struct str key, struct str value)
 
 	if (r == 0)
 		r = log_record_unpack(value, &rec);
-	while (r == 0 && (r = log_item_next(&rec.items, &change)) > 0)
+	while (r == 0 && (r = log_item_next(&rec, &change)) > 0)
 		r = 0;
 	if (r < 0)
 		f->log_bad = true;

@@ -30,7 +30,8 @@ struct store_options {
 	size_t  mailboxes_max;   /* per account; 0: 10000 */
 };
 
-/* Takes the kv over (also on error). E_FORMAT_NEWER when a newer program wrote it. */
+/* Takes the kv over (also on error). E_FORMAT_NEWER when a newer program wrote it,
+ * E_FORMAT_OLDER when it was one whose data this program does not read. */
 int  store_open(struct kv *, const struct store_options *, struct buf *detail, struct store **ret);
 void store_drop(struct store *);
 OWN_DEFINE(store)
@@ -126,18 +127,30 @@ enum change_kind {
 	CHANGE_APPEND = 1,     /* mailbox, uids */
 	CHANGE_FLAGS = 2,      /* mailbox, uids */
 	CHANGE_EXPUNGE = 3,    /* mailbox, uids (also the source of a MOVE) */
-	CHANGE_MAILBOX = 4     /* mailbox: created, renamed, deleted, subscribed, uidvalidity */
+	CHANGE_MAILBOX = 4,    /* mailbox: created, renamed, deleted, subscribed, uidvalidity */
+	/* for store/journal.h alone */
+	CHANGE_FETCHED = 5,    /* mailbox, uids (0: it is in another one) */
+	CHANGE_HIDDEN = 6,     /* likewise: from the actor's device */
+	CHANGE_PURGED = 7      /* no mailbox, no uids */
+};
+enum change_way {          /* of what came or went */
+	CHANGE_PLAIN, CHANGE_BY_COPY, CHANGE_BY_MOVE, CHANGE_BY_RESTORE
 };
 struct change {
 	uint64_t         modseq;
 	enum change_kind kind;
+	enum change_way  way;
 	mailbox_id       mailbox;
-	uint32_t         uid_lo, uid_hi; /* inclusive; 0 for CHANGE_MAILBOX */
+	uint32_t         uid_lo, uid_hi; /* inclusive; 0 where there are none */
+	uint32_t         n;              /* messages; 1 for CHANGE_MAILBOX */
+	email_id         email;          /* of the first, the others follow on; 0: not known */
+	unsigned         set, cleared;   /* system flags that all of them got or lost */
 };
 
-/* Calls fn for each change with modseq > since, oldest first, until it returns nonzero (which is
- * returned) or the log ends (0). mailbox 0: of all. fn does not call the store. The `upto` that was
- * covered comes back in *ret_modseq. E_NOT_FOUND when the log no longer reaches back to `since`. */
+/* Calls fn for each change with modseq > since of a kind up to CHANGE_MAILBOX, oldest first, until
+ * it returns nonzero (which is returned) or the log ends (0). mailbox 0: of all. fn does not call
+ * the store. The `upto` that was covered comes back in *ret_modseq. E_NOT_FOUND when the log no
+ * longer reaches back to `since`. */
 int change_scan(struct account *, uint64_t since, mailbox_id,
     int (*fn)(void *arg, const struct change *), void *arg, uint64_t *ret_modseq);
 

@@ -484,7 +484,7 @@ check_log(struct audit *au, struct str key, struct str value)
 	r = key_read_log(key, &modseq);
 	if (r == 0)
 		r = log_record_unpack(value, &rec);
-	while (r == 0 && (r = log_item_next(&rec.items, &change)) > 0)
+	while (r == 0 && (r = log_item_next(&rec, &change)) > 0)
 		r = 0;
 	if (r < 0)
 		return row_error(au, r, "change", modseq);

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const struct actor ACTOR = { ACTOR_IMAP, 42, { "192.0.2.1", 9 }, { "anna+phone@example.org", 22 } };
+const struct actor ACTOR = {
+	ACTOR_IMAP, 42, { "192.0.2.1", 9 }, { "anna+phone@example.org", 22 }, { "phone", 5 }
+};
 
 void
 assert_str_(struct str s, const char *want, const char *file, int line)

@@ -187,32 +187,64 @@ static void
 test_log_record(void **state)
 {
 	const struct change ITEMS[] = {
-		{ 0, CHANGE_APPEND, 3, 5, 900 }, { 0, CHANGE_MAILBOX, 9, 0, 0 }
+		{ .kind = CHANGE_APPEND, .way = CHANGE_BY_MOVE, .mailbox = 3, .uid_lo = 5,
+		    .n = 896, .email = 70 },
+		{ .kind = CHANGE_MAILBOX, .mailbox = 9, .n = 1 },
+		{ .kind = CHANGE_FLAGS, .mailbox = 3, .uid_lo = 7, .n = 1, .email = 8,
+		    .set = FLAG_SEEN, .cleared = FLAG_FLAGGED },
 	};
 	OWN_BUF struct buf  items = BUF_INIT(200), b = BUF_INIT(200);
 	struct log_record   rec = { 1700000000000, ACTOR_LMTP, 12, STR("peer"), STR("login"),
-		  STR_NONE };
+		  STR("phone"), 0, STR_NONE };
 	struct log_record   got;
 	struct change       c;
 
 	(void)state;
-	log_item_pack(&ITEMS[0], &items);
-	log_item_pack(&ITEMS[1], &items);
+	for (size_t i = 0; i < ARRAY_LEN(ITEMS); i++)
+		log_item_pack(&ITEMS[i], &items);
 	rec.items = buf_view(&items);
 	log_record_pack(&rec, &b);
 	assert_ok(log_record_unpack(buf_view(&b), &got));
 	assert_true(got.when_ms == rec.when_ms && got.protocol == ACTOR_LMTP && got.session == 12);
 	assert_str(got.peer, "peer");
 	assert_str(got.login, "login");
-	assert_int_equal(log_item_next(&got.items, &c), 1);
+	assert_str(got.device, "phone");
+	assert_int_equal(log_item_next(&got, &c), 1);
 	assert_true(c.kind == CHANGE_APPEND && c.mailbox == 3 && c.uid_lo == 5 && c.uid_hi == 900);
-	assert_int_equal(log_item_next(&got.items, &c), 1);
+	assert_true(c.way == CHANGE_BY_MOVE && c.n == 896 && c.email == 70);
+	assert_int_equal(log_item_next(&got, &c), 1);
 	assert_true(c.kind == CHANGE_MAILBOX && c.mailbox == 9 && c.uid_lo == 0 && c.uid_hi == 0);
-	assert_int_equal(log_item_next(&got.items, &c), 0);
-	got.items = STR("\x09\x01\x01\x01");
-	assert_int_equal(log_item_next(&got.items, &c), E_CORRUPT);
+	assert_int_equal(log_item_next(&got, &c), 1);
+	assert_true(c.kind == CHANGE_FLAGS && c.uid_hi == 7 && c.email == 8);
+	assert_true(c.set == FLAG_SEEN && c.cleared == FLAG_FLAGGED);
+	assert_int_equal(log_item_next(&got, &c), 0);
+	got.items = STR("\x09\x01\x01\x00\x01");
+	assert_int_equal(log_item_next(&got, &c), E_CORRUPT);
+	got.items = STR("\x41\x01\x01\x00\x01");
+	assert_int_equal(log_item_next(&got, &c), E_CORRUPT);
 	got.items = STR("\x01\x01");
-	assert_int_equal(log_item_next(&got.items, &c), E_CORRUPT);
+	assert_int_equal(log_item_next(&got, &c), E_CORRUPT);
+	got.items = STR("\x01\x01\x02\xff\xff\xff\xff\x0f\x01");
+	assert_int_equal(log_item_next(&got, &c), E_CORRUPT);
+}
+
+/* As it was before devices were known. */
+static void
+test_log_record_1(void **state)
+{
+	const char        OLD[] = "\x01\x05\0\0\0\0\0\0\0\x04\x09\x01p\x01l\x02\x03\x05\x02";
+	struct log_record got;
+	struct change     c;
+
+	(void)state;
+	assert_ok(log_record_unpack(str_of(OLD, sizeof(OLD) - 1), &got));
+	assert_true(got.when_ms == 5 && got.protocol == ACTOR_IMAP && got.session == 9);
+	assert_str(got.login, "l");
+	assert_int_equal(got.device.n, 0);
+	assert_int_equal(log_item_next(&got, &c), 1);
+	assert_true(c.kind == CHANGE_FLAGS && c.mailbox == 3 && c.uid_lo == 5 && c.uid_hi == 7);
+	assert_true(c.n == 3 && c.email == 0 && c.set == 0);
+	assert_int_equal(log_item_next(&got, &c), 0);
 }
 
 static void
@@ -295,6 +327,7 @@ main(void)
 		cmocka_unit_test(test_account_and_mailbox_records),
 		cmocka_unit_test(test_other_records),
 		cmocka_unit_test(test_log_record),
+		cmocka_unit_test(test_log_record_1),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_index_delta),
 	};
