@@ -43,9 +43,12 @@ class Cyrus(Peer):
 
     def configure(self):
         who = pwd.getpwnam(USER)
-        for name in ("config", "spool", "run"):
+        # An imapd in IDLE hears from idled on a socket of its own in config/socket; without the
+        # folder it looks once a minute.
+        folders = ("config", "config/socket", "spool", "run")
+        for name in folders:
             (self.folder / name).mkdir()
-        for name in (".", "config", "spool", "run"):
+        for name in (".", *folders):
             os.chown(self.folder / name, who.pw_uid, who.pw_gid)
         (self.folder / "imapd.conf").write_text(f"""configdirectory: {self.folder}/config
 proc_path: {self.folder}/run/proc

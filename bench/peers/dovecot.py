@@ -5,6 +5,7 @@ Its IMAP and POP3 programs are unpacked into the run's folder where another IMAP
 import os
 import pwd
 import shutil
+import time
 import zlib
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from peers.peer import PASSWORD, Broken, Peer, output, unpack
 
 INSTALLED = Path("/usr/lib/dovecot")
 SESSIONS = 12_000  # the most that are open at one time
+READ_AGAIN_SECONDS = 1.1  # it looks for a changed passwd-file once a second; a miss is remembered
 
 
 class Dovecot(Peer):
@@ -73,33 +75,7 @@ userdb {{
 }}
 
 # Login processes in high-performance mode: each serves many connections, one for each core.
-service imap-login {{
-  executable = {self.programs}/imap-login
-  service_count = 0
-  process_min_avail = {cores}
-  client_limit = {SESSIONS}
-  vsz_limit = 2 G
-  inet_listener imap {{
-    port = {self.ports["imap"]}
-  }}
-  inet_listener imaps {{
-    port = {self.ports["imaps"]}
-  }}
-}}
-service pop3-login {{
-  executable = {self.programs}/pop3-login
-  service_count = 0
-  process_min_avail = {cores}
-  client_limit = {SESSIONS}
-  vsz_limit = 2 G
-  inet_listener pop3 {{
-    port = {self.ports["pop3"]}
-  }}
-  inet_listener pop3s {{
-    port = {self.ports["pop3s"]}
-  }}
-}}
-service lmtp {{
+{self.login_service("imap")}{self.login_service("pop3")}service lmtp {{
   process_min_avail = {cores}
   inet_listener lmtp {{
     port = {self.ports["lmtp"]}
@@ -125,6 +101,20 @@ default_client_limit = {3 * SESSIONS}
 default_vsz_limit = 4 G
 """)
 
+    def login_service(self, name):
+        listeners = "".join(f"""  inet_listener {listener} {{
+    port = {self.ports[listener]}
+  }}
+""" for listener in (name, name + "s"))
+        return f"""service {name}-login {{
+  executable = {self.programs}/{name}-login
+  service_count = 0
+  process_min_avail = {os.cpu_count()}
+  client_limit = {SESSIONS}
+  vsz_limit = 2 G
+{listeners}}}
+"""
+
     def helpers(self):
         """Services that Dovecot starts by name, though nothing here uses them."""
         names = ("imap-urlauth", "imap-urlauth-login", "imap-urlauth-worker", "imap-hibernate")
@@ -138,3 +128,4 @@ default_vsz_limit = 4 G
             for address in addresses:
                 home = self.folder / "mail" / f"{zlib.crc32(address.encode()) % 256:02x}" / address
                 passwd.write(f"{address}:{PASSWORD}::::{home}\n")
+        time.sleep(READ_AGAIN_SECONDS)
