@@ -6,7 +6,8 @@
   ./check unit e2e        only the steps whose names begin so
   ./check --keep-going    (default) every step runs even after a failure
 
-Steps print their output only when they fail. Exit status 0 when nothing failed.
+Steps print their output only when they fail; steps that do not need each other run side by side.
+Exit status 0 when nothing failed.
 """
 import argparse
 import json
@@ -15,7 +16,8 @@ import re
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+import traceback
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +27,8 @@ BUILD_TSAN = ROOT / "build-tsan"
 BUILD_FUZZ = ROOT / "build-fuzz"
 BUILD_RELEASE = ROOT / "build-release"
 FUZZ_SECONDS = int(os.environ.get("POSTRIDER_FUZZ_SECONDS", "15"))
+# Most tests wait for disks, clients and timers: two of each kind, and three steps, keep two cores busy.
+STEPS_AT_ONCE, PROGRAMS_AT_ONCE = 3, 2
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -41,7 +45,18 @@ class Tally:
             self.passed += 1
         else:
             self.failed += 1
-            print(f"FAILED {name}\n{output[-8000:]}", flush=True)
+            say(f"FAILED {name}\n{output[-12000:]}")
+
+    def take(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+
+def say(text):
+    """In one piece, whoever else speaks."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def run(command, timeout=1200, env=None, cwd=ROOT):
@@ -55,14 +70,19 @@ def run(command, timeout=1200, env=None, cwd=ROOT):
         return -1, (e.stdout or b"").decode(errors="replace") + f"\ntimed out after {timeout} s"
 
 
-def build(folder, options, compiler="gcc"):
+def build(folder, options, compiler="gcc", suites=None):
+    """All of it, or the program and the tests of some suites."""
     # ./run may have made the folder without the tests.
     again = ["--reconfigure"] if (folder / "build.ninja").exists() else []
     status, output = run(["meson", "setup", *again, str(folder), str(ROOT), *options],
                          env={"CC": compiler})
     if status != 0:
         return status, output
-    return run(["ninja", "-C", str(folder)], timeout=2400)
+    targets = []
+    if suites is not None:
+        programs = unit_programs(folder, suites)
+        targets = ["postrider", *(os.path.relpath(p["cmd"][0], folder) for p in programs)]
+    return run(["ninja", "-C", str(folder), *targets], timeout=2400)
 
 
 def step_tools(tally):
@@ -88,25 +108,33 @@ def step_build_clang(tally):
     tally.add("build with clang", status == 0, output)
 
 
+# Sanitizers see as much at -O1, and the compiler needs half the time.
+SANITIZED_OPTIONS = ["-Doptimization=1"]
+# Those that have threads.
+TSAN_SUITES = ("net", "kv", "store", "auth", "serve")
+
+
 def step_build_asan(tally):
-    status, output = build(BUILD_ASAN, ["-Db_sanitize=address,undefined", "-Dfaults=true"])
+    status, output = build(BUILD_ASAN, ["-Db_sanitize=address,undefined", "-Dfaults=true", *SANITIZED_OPTIONS])
     tally.add("build with ASan and UBSan", status == 0, output)
 
 
 def step_build_tsan(tally):
-    status, output = build(BUILD_TSAN, ["-Db_sanitize=thread"])
+    status, output = build(BUILD_TSAN, ["-Db_sanitize=thread", *SANITIZED_OPTIONS], suites=TSAN_SUITES)
     tally.add("build with TSan", status == 0, output)
 
 
-def unit_programs(folder):
+def unit_programs(folder, suites):
+    """What meson knows of the test programs of some suites, or of all."""
     status, output = run(["meson", "introspect", "--tests", str(folder)])
-    return json.loads(output) if status == 0 else []
+    programs = json.loads(output) if status == 0 else []
+    return [p for p in programs
+            if suites is None or any(s.split(":")[-1] in suites for s in p["suite"])]
 
 
 def run_unit(folder, suites, tally, label):
     """Each cmocka test counts; a program that ends badly counts as one failure more."""
-    programs = [p for p in unit_programs(folder)
-                if suites is None or any(s.split(":")[-1] in suites for s in p["suite"])]
+    programs = unit_programs(folder, suites)
     if not programs:
         tally.add(f"unit tests {label}", False, "no test program was found")
 
@@ -114,7 +142,7 @@ def run_unit(folder, suites, tally, label):
         return program, run(program["cmd"], timeout=program["timeout"] * 4,
                             env={**SANITIZER_ENV, **program["env"]}, cwd=folder)
 
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with ThreadPoolExecutor(max_workers=PROGRAMS_AT_ONCE) as pool:
         for program, (status, output) in pool.map(one, programs):
             good = len(re.findall(r"^\[       OK \]", output, re.M))
             tally.passed += good
@@ -131,7 +159,7 @@ def step_unit_asan(tally):
 
 
 def step_unit_tsan(tally):
-    run_unit(BUILD_TSAN, {"net", "kv", "store", "auth", "serve"}, tally, "under TSan")
+    run_unit(BUILD_TSAN, TSAN_SUITES, tally, "under TSan")
 
 
 def step_fuzz(tally):
@@ -153,46 +181,49 @@ def step_fuzz(tally):
         command += [str(corpus), *(str(folder) for folder in kept if folder.is_dir())]
         return name, run(command, timeout=FUZZ_SECONDS * 4 + 120, env=SANITIZER_ENV)
 
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with ThreadPoolExecutor(max_workers=PROGRAMS_AT_ONCE) as pool:
         for name, (status, output) in pool.map(one, fuzzers):
             tally.add(f"fuzz {name}", status == 0, output)
 
 
 def run_e2e(tally, folder, modules, label):
-    for module in modules:
-        status, output = run([sys.executable, "-B", str(ROOT / "tests/e2e/run.py"), module.stem,
-                              "--build", str(folder)], timeout=1800, env=SANITIZER_ENV)
-        good = len(re.findall(r"^ok ", output, re.M))
-        bad = len(re.findall(r"^FAIL ", output, re.M))
-        skipped = re.findall(r"^skip (.*)", output, re.M)
-        tally.passed += good
-        tally.skipped += len(skipped)
-        for line in skipped:
-            print(f"skipped {line}", flush=True)
-        if bad or status != 0 or good + len(skipped) == 0:
-            tally.failed += max(bad, 1)
-            print(f"FAILED {module.stem} {label}\n{output[-12000:]}", flush=True)
+    def one(module):
+        return module, run([sys.executable, "-B", str(ROOT / "tests/e2e/run.py"), module, "--build", str(folder)],
+                           timeout=1800, env=SANITIZER_ENV)
+
+    with ThreadPoolExecutor(max_workers=PROGRAMS_AT_ONCE) as pool:
+        for module, (status, output) in pool.map(one, modules):
+            good = len(re.findall(r"^ok ", output, re.M))
+            bad = len(re.findall(r"^FAIL ", output, re.M))
+            skipped = re.findall(r"^skip (.*)", output, re.M)
+            tally.passed += good
+            tally.skipped += len(skipped)
+            for line in skipped:
+                say(f"skipped {line}")
+            if bad or status != 0 or good + len(skipped) == 0:
+                tally.add(f"{module} {label}", False, output)
+                tally.failed += max(bad - 1, 0)
 
 
-def e2e_modules():
-    return sorted((ROOT / "tests/e2e").glob("test_*.py"))
+# Makes faults inside the server, which the shipped program cannot: a build with -Dfaults=true.
+NEEDS_FAULTS = ("test_engine_faults",)
+# Protocol tests that are worth a second run with sanitizers; the others drive slow clients.
+SANITIZED = ("test_faults", "test_hostile", "test_sessions", "test_cli", "test_corpus")
+# What takes longest begins first.
+LONG = ("test_bench", "test_clients", "test_load_limits", "test_sync_order")
 
 
 def step_e2e(tally):
-    run_e2e(tally, BUILD, e2e_modules(), "")
-
-
-# Protocol tests that are worth a second run with sanitizers; the others drive slow clients.
-SANITIZED = ("test_hostile", "test_sessions", "test_cli", "test_corpus", "test_faults")
+    modules = {p.stem for p in (ROOT / "tests/e2e").glob("test_*.py")} - set(NEEDS_FAULTS)
+    run_e2e(tally, BUILD, [*LONG, *sorted(modules - set(LONG))], "")
 
 
 def step_e2e_asan(tally):
-    run_e2e(tally, BUILD_ASAN, [m for m in e2e_modules() if m.stem in SANITIZED],
-            "under ASan and UBSan")
+    run_e2e(tally, BUILD_ASAN, [*NEEDS_FAULTS, *SANITIZED], "under ASan and UBSan")
 
 
 def step_e2e_tsan(tally):
-    run_e2e(tally, BUILD_TSAN, [m for m in e2e_modules() if m.stem == "test_sessions"], "under TSan")
+    run_e2e(tally, BUILD_TSAN, ["test_sessions"], "under TSan")
 
 
 CRASH_ROUNDS = 15
@@ -214,22 +245,48 @@ def step_crash(tally):
         tally.add("crash", False, output)
 
 
+# What each step needs; the first that can begin does.
 STEPS = {
-    "tools": step_tools,
-    "build": step_build,
-    "unit": step_unit,
-    "build-release": step_build_release,
-    "build-asan": step_build_asan,
-    "unit-asan": step_unit_asan,
-    "build-tsan": step_build_tsan,
-    "unit-tsan": step_unit_tsan,
-    "build-clang": step_build_clang,
-    "fuzz": step_fuzz,
-    "crash": step_crash,
-    "e2e": step_e2e,
-    "e2e-asan": step_e2e_asan,
-    "e2e-tsan": step_e2e_tsan,
+    "tools": (step_tools, ()),
+    "build": (step_build, ()),
+    "build-asan": (step_build_asan, ()),
+    "e2e": (step_e2e, ("build",)),
+    "e2e-asan": (step_e2e_asan, ("build-asan",)),
+    "unit": (step_unit, ("build",)),
+    "build-tsan": (step_build_tsan, ()),
+    "unit-asan": (step_unit_asan, ("build-asan",)),
+    "unit-tsan": (step_unit_tsan, ("build-tsan",)),
+    "e2e-tsan": (step_e2e_tsan, ("build-tsan",)),
+    "crash": (step_crash, ("build",)),
+    "build-clang": (step_build_clang, ()),
+    "fuzz": (step_fuzz, ("build-clang",)),
+    "build-release": (step_build_release, ()),
 }
+
+
+def run_step(name):
+    """The tally of one step, told."""
+    tally, start = Tally(), time.monotonic()
+    try:
+        STEPS[name][0](tally)
+    except Exception:
+        tally.add(name, False, traceback.format_exc())
+    say(f"{name}: {tally.passed} passed, {tally.failed} failed, {time.monotonic() - start:.0f} s")
+    return tally
+
+
+def run_steps(chosen, total):
+    waiting, running = list(chosen), {}
+    with ThreadPoolExecutor(max_workers=STEPS_AT_ONCE) as pool:
+        while waiting or running:
+            unfinished = {*waiting, *running.values()}
+            able = [s for s in waiting if not unfinished.intersection(STEPS[s][1])]
+            for name in able[:STEPS_AT_ONCE - len(running)]:
+                waiting.remove(name)
+                running[pool.submit(run_step, name)] = name
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                del running[future]
+                total.take(future.result())
 
 
 def main():
@@ -243,12 +300,7 @@ def main():
         print("\n".join(STEPS))
         return 0
     tally = Tally()
-    for name in chosen:
-        start = time.monotonic()
-        before = (tally.passed, tally.failed)
-        STEPS[name](tally)
-        print(f"{name}: {tally.passed - before[0]} passed, {tally.failed - before[1]} failed, "
-              f"{time.monotonic() - start:.0f} s", flush=True)
+    run_steps(chosen, tally)
     if tally.passed == 0 and tally.failed == 0:
         tally.add("check", False, "nothing was run")
     if tally.skipped:

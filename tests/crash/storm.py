@@ -221,7 +221,7 @@ def probing(server, n):
 
 
 def prepare(server):
-    server.account(VICTIM, TARGET, CROWD)
+    server.account(VICTIM, TARGET, CROWD, hashed=True)
     imap = Imap(server, TARGET)
     body = random.Random(1).randbytes(BIG_BYTES // 2).hex().encode()
     lines = b"\r\n".join(body[i:i + 70] for i in range(0, len(body), 70))

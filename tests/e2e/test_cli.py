@@ -44,7 +44,7 @@ def check_directory(server):
     assert "exists" in fails(server, "domain", "add", "SECOND.test")
     server.run("domain", "remove", "second.test")
     fails(server, "domain", "remove", "second.test")
-    server.account("ann@example.test", "ben@example.test")
+    server.account("ann@example.test", "ben@example.test", hashed=True)
     fails(server, "account", "add", "ann@example.test", input="x y z\n")
     fails(server, "account", "add", "ann@unknown.test", input="x y z\n")
     fails(server, "account", "add", "not an address", input="x y z\n")
@@ -77,7 +77,7 @@ def can_login(server, address, password):
 
 def test_passwords():
     with Server() as server:
-        server.account("ann@example.test", password="first one")
+        server.account("ann@example.test", password="first one", hashed=True)
         assert can_login(server, "ann@example.test", "first one")
         server.run("account", "password", "ann@example.test", input="second one\n")
         assert can_login(server, "ann@example.test", "second one")

@@ -318,7 +318,7 @@ def test_lines_of_1_mb():
 
 def test_password_is_not_in_the_log():
     with Server() as server:
-        server.account("ann@example.test")
+        server.account("ann@example.test", hashed=True)
         Imap(server, "ann@example.test").close()
         eventually(lambda: "login" in server.log())
         assert PASSWORD not in server.log()
