@@ -12,11 +12,13 @@ static const struct kv_ops FLAT_OPS;
 static void syncer_stop(struct flat *);
 
 int
-flat_init(struct flat *f, const struct flat_engine *engine)
+flat_init(struct flat *f, const struct flat_engine *engine, size_t parts_bytes)
 {
 	f->versions = mem_zalloc(FLAT_VERSIONS * sizeof(*f->versions));
-	if (f->versions == NULL)
+	if (f->versions == NULL || parts_init(&f->parts, parts_bytes) < 0) {
+		mem_free(f->versions);
 		return E_NOMEM;
+	}
 	f->kv.ops = &FLAT_OPS;
 	f->engine = engine;
 	gate_init(&f->gate);
@@ -29,6 +31,7 @@ void
 flat_done(struct flat *f)
 {
 	mem_free(f->versions);
+	parts_done(&f->parts);
 	gate_done(&f->gate);
 	tickets_done(&f->tickets);
 	lock_done(&f->write_lock);
@@ -336,6 +339,7 @@ reopen(struct flat *f, int probed)
 	if (!replaced)
 		return r;
 	memset(f->versions, 0, FLAT_VERSIONS * sizeof(*f->versions));
+	parts_clear(&f->parts);
 	tickets_restart(&f->tickets, probed < 0 ? failed : r);
 	return r;
 }

@@ -16,6 +16,7 @@
 #include "base/lock.h"
 #include "kv/gate.h"
 #include "kv/layout.h"
+#include "kv/parts.h"
 #include "kv/tickets.h"
 
 struct flat;
@@ -76,6 +77,7 @@ struct flat {
 	const struct flat_engine *engine;
 	struct gate               gate;
 	struct tickets            tickets;
+	struct parts              parts;  /* of blobs, read lately */
 	pthread_t                 syncer; /* syncs for those who wait without a thread */
 	bool                      syncing; /* it runs; under the lock of tickets */
 	struct lock               write_lock; /* KV_WRITE; guards what follows */
@@ -83,8 +85,9 @@ struct flat {
 	struct kv_blob_id         collected;  /* where the next kv_blob_collect goes on */
 };
 
-/* 0 or E_NOMEM. After a failure nothing is to be released. */
-int  flat_init(struct flat *, const struct flat_engine *);
+/* 0 or E_NOMEM. After a failure nothing is to be released. parts_bytes: memory for parts of blobs,
+ * of an engine that is slower to read than memory. */
+int  flat_init(struct flat *, const struct flat_engine *, size_t parts_bytes);
 /* Releases what flat_init made; for an engine's close. */
 void flat_done(struct flat *);
 
@@ -115,7 +118,7 @@ int flat_blob_read(
 int flat_blob_refs(struct kv *, const struct kv_blob_id *, uint64_t *ret);
 int flat_blob_release(struct kv *, const struct kv_blob_id *);
 int flat_blob_collect(struct kv *, int64_t before_ms, size_t max, size_t *ret_removed);
-/* A part held still by the engine, until unpin. */
+/* A part held still by the engine, until unpin; as it is there, not as it was read lately. */
 int flat_part_get(struct flat *, const struct kv_blob_id *, uint32_t part, struct flat_value *ret);
 /* One part of a batch into a write, with the row that says that it exists, if it needs one. */
 int flat_write_new_part(

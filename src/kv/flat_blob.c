@@ -78,22 +78,57 @@ flat_blob_put(struct kv *kv, const struct kv_blob_id *id, uint32_t part, struct 
 
 /* --- reading --- */
 
+/* A part held still: as it was read lately, or by the engine. */
+struct held {
+	struct str        bytes;
+	struct part      *kept; /* NULL: by the engine */
+	struct flat_value value;
+};
+
+static int
+part_hold(struct flat *f, const struct kv_blob_id *id, uint32_t number, struct held *ret)
+{
+	struct part *kept = parts_get(&f->parts, id, number);
+	int          r;
+
+	if (kept == NULL) {
+		r = flat_part_get(f, id, number, &ret->value);
+		if (r < 0)
+			return r;
+		kept = parts_put(&f->parts, id, number, ret->value.bytes);
+		if (kept != NULL)
+			f->engine->unpin(&ret->value);
+	}
+	ret->kept = kept;
+	ret->bytes = kept != NULL ? part_bytes(kept) : ret->value.bytes;
+	return 0;
+}
+
+static void
+part_let_go(struct flat *f, struct held *h)
+{
+	if (h->kept != NULL)
+		part_drop(h->kept);
+	else
+		f->engine->unpin(&h->value);
+}
+
 int
 flat_blob_header(struct kv *kv, const struct kv_blob_id *id, struct buf *to)
 {
 	struct flat      *f = flat_of(kv);
-	struct flat_value value;
+	struct held       part;
 	struct kv_head    head;
 	int               r;
 
 	GATE_SCOPE(&f->gate);
-	r = flat_part_get(f, id, KV_PART_HEAD, &value);
+	r = part_hold(f, id, KV_PART_HEAD, &part);
 	if (r < 0)
 		return r;
-	r = kv_head_parse(value.bytes, &head);
+	r = kv_head_parse(part.bytes, &head);
 	if (r == 0)
 		buf_str(to, head.header);
-	f->engine->unpin(&value);
+	part_let_go(f, &part);
 	return r < 0 ? r : to->err;
 }
 
@@ -116,34 +151,34 @@ slice_append(struct str piece, const struct slice *s, struct buf *to)
 static int
 slice_from_head(struct flat *f, const struct kv_blob_id *id, const struct slice *s, struct buf *to)
 {
-	struct flat_value value;
+	struct held       part;
 	struct kv_head    head;
-	int               r = flat_part_get(f, id, KV_PART_HEAD, &value);
+	int               r = part_hold(f, id, KV_PART_HEAD, &part);
 
 	if (r < 0)
 		return r;
-	r = kv_head_parse(value.bytes, &head);
+	r = kv_head_parse(part.bytes, &head);
 	if (r == 0)
 		r = head.whole ? slice_append(head.body, s, to) : E_NOT_FOUND;
-	f->engine->unpin(&value);
+	part_let_go(f, &part);
 	return r;
 }
 
 static int
 slice_read(struct flat *f, const struct kv_blob_id *id, const struct slice *s, struct buf *to)
 {
-	struct flat_value value;
+	struct held       part;
 	int               r = E_NOT_FOUND;
 
 	if (s->piece == 0)
 		r = slice_from_head(f, id, s, to);
 	if (r != E_NOT_FOUND)
 		return r;
-	r = flat_part_get(f, id, s->piece + 1, &value);
+	r = part_hold(f, id, s->piece + 1, &part);
 	if (r < 0)
 		return r;
-	r = slice_append(value.bytes, s, to);
-	f->engine->unpin(&value);
+	r = slice_append(part.bytes, s, to);
+	part_let_go(f, &part);
 	return r;
 }
 
@@ -178,16 +213,16 @@ flat_blob_body(
 static int
 read_head(struct flat *f, const struct kv_blob_id *id, const struct kv_slice *s, struct buf *to)
 {
-	struct flat_value value;
+	struct held       part;
 	struct kv_head    head;
 	struct str        tail;
 	int               r;
 
 	GATE_SCOPE(&f->gate);
-	r = flat_part_get(f, id, KV_PART_HEAD, &value);
+	r = part_hold(f, id, KV_PART_HEAD, &part);
 	if (r < 0)
 		return r;
-	r = kv_head_parse(value.bytes, &head);
+	r = kv_head_parse(part.bytes, &head);
 	if (r == 0 && head.header.n != s->header_n)
 		r = E_CORRUPT;
 	if (r == 0) {
@@ -199,7 +234,7 @@ read_head(struct flat *f, const struct kv_blob_id *id, const struct kv_slice *s,
 		if (s->n > tail.n && head.whole && s->n - tail.n > head.body.n)
 			r = E_CORRUPT;
 	}
-	f->engine->unpin(&value);
+	part_let_go(f, &part);
 	return r < 0 ? r : to->err;
 }
 

@@ -126,13 +126,22 @@ survey(struct flat *f, const struct kv_blob_id *id, const struct home *home, str
 	return r;
 }
 
+static void
+delete_part(struct flat *f, struct flat_write *w, const struct kv_blob_id *id, uint32_t part)
+{
+	struct layout_key key;
+
+	layout_blob_part(&key, id, part);
+	f->engine->write_del(f, w, LAYOUT_BLOB, layout_view(&key));
+	parts_forget(&f->parts, id, part);
+}
+
 /* What is to go into w: all of a blob, or only the litter of one in use. */
 static int
 release_build(struct flat *f, const struct kv_blob_id *id, const struct home *home, bool used,
     struct flat_write *w)
 {
 	OWN(kv_iter)      it = NULL;
-	struct layout_key key;
 	struct layout_row row;
 	struct str        k;
 	int               r = rows_scan(f, id, &it);
@@ -147,13 +156,10 @@ release_build(struct flat *f, const struct kv_blob_id *id, const struct home *ho
 		f->engine->write_del(f, w, LAYOUT_RECORD, k);
 		if (row.tag != LAYOUT_HAS_PART)
 			continue;
-		layout_blob_part(&key, id, row.part);
-		f->engine->write_del(f, w, LAYOUT_BLOB, layout_view(&key));
+		delete_part(f, w, id, row.part);
 	}
-	if (r == 0 && !used && home->there) {
-		layout_blob_part(&key, id, KV_PART_HEAD);
-		f->engine->write_del(f, w, LAYOUT_BLOB, layout_view(&key));
-	}
+	if (r == 0 && !used && home->there)
+		delete_part(f, w, id, KV_PART_HEAD);
 	return r;
 }
 

@@ -363,7 +363,7 @@ open_with(struct mem_tree *tree, struct kv **ret)
 {
 	struct mem *m = MEM_NEW(struct mem);
 
-	if (m == NULL || flat_init(&m->flat, &MEM_ENGINE) < 0) {
+	if (m == NULL || flat_init(&m->flat, &MEM_ENGINE, 0) < 0) {
 		mem_free(m);
 		return E_NOMEM;
 	}

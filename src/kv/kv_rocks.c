@@ -10,6 +10,9 @@
 #include "kv/rocks.h"
 #include "kv/salvage.h"
 
+/* Half of it is for blocks, half for parts of blobs. */
+enum { CACHE_BYTES = 256 << 20 };
+
 int
 rocks_error(char *text, struct buf *detail)
 {
@@ -361,7 +364,7 @@ open_in(struct rocks *r, struct buf *detail)
 		e = kv_files_may_open(r->dir, detail);
 	if (e < 0)
 		return e;
-	r->cache = rocksdb_cache_create_lru(r->wanted.cache_bytes);
+	r->cache = rocksdb_cache_create_lru(r->wanted.cache_bytes / 2);
 	r->read = rocksdb_readoptions_create();
 	r->write = rocksdb_writeoptions_create();
 	e = rocks_handle_open(r, r->wanted.read_only, detail);
@@ -375,17 +378,19 @@ kv_rocks_open(
     const char *dir, const struct kv_rocks_options *options, struct buf *detail, struct kv **ret)
 {
 	struct rocks *r = MEM_NEW(struct rocks);
+	size_t        cache = CACHE_BYTES;
 	int           e;
 
-	if (r == NULL || flat_init(&r->flat, &ROCKS_ENGINE) < 0) {
+	if (options != NULL && options->cache_bytes != 0)
+		cache = options->cache_bytes;
+	if (r == NULL || flat_init(&r->flat, &ROCKS_ENGINE, cache / 2) < 0) {
 		mem_free(r);
 		return E_NOMEM;
 	}
 	r->lock_fd = -1;
 	if (options != NULL)
 		r->wanted = *options;
-	if (r->wanted.cache_bytes == 0)
-		r->wanted.cache_bytes = 256 << 20;
+	r->wanted.cache_bytes = cache;
 	if (r->wanted.memtable_bytes == 0)
 		r->wanted.memtable_bytes = 64 << 20;
 	r->dir = mem_alloc(strlen(dir) + 1);

@@ -65,7 +65,6 @@ column_options(const struct rocks *r, enum layout_space space)
 		rocksdb_options_set_enable_blob_gc(o, 1);
 		rocksdb_options_set_blob_gc_age_cutoff(o, 0.25);
 		rocksdb_options_set_blob_gc_force_threshold(o, 0.5);
-		rocksdb_options_set_blob_cache(o, r->cache);
 	}
 	return o;
 }

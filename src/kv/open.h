@@ -12,7 +12,7 @@
 #include "kv/kv.h"
 
 struct kv_rocks_options {
-	size_t cache_bytes;      /* block cache; 0 = 256 MiB */
+	size_t cache_bytes;      /* blocks and parts of blobs; 0 = 256 MiB */
 	size_t memtable_bytes;   /* write buffer; 0 = 64 MiB */
 	bool   read_only;        /* for check and export of a damaged store: E_READ_ONLY */
 };

@@ -34,7 +34,7 @@ env_dir_remove(const char *dir)
 int
 env_rocks_open(const char *dir, struct kv **ret)
 {
-	const struct kv_rocks_options options = { .cache_bytes = 8 << 20,
+	const struct kv_rocks_options options = { .cache_bytes = 64 << 20,
 		.memtable_bytes = 4 << 20 };
 	OWN_BUF struct buf            detail = BUF_INIT(4096);
 	int                           r = kv_rocks_open(dir, &options, &detail, ret);

@@ -230,6 +230,7 @@ suite_blob_release(void **state)
 
 	kv_blob_id_new(&small);
 	small_blob(kv, &small, 100);
+	assert_body(kv, &small, 0, 100);
 	del_ref(kv, &small, 1);
 	assert_ok(kv_blob_release(kv, &small));
 	assert_int_equal(kv_blob_body(kv, &small, 0, 1, &got), E_NOT_FOUND);
