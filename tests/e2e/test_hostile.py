@@ -76,6 +76,7 @@ def test_quota():
             smtp.sendmail("x@y.test", [ANN], LETTER + b"x" * 8000)
         ask(wire, "MAIL FROM:<x@y.test> SIZE=5000")
         assert ask(wire, "RCPT TO:<ann@example.test>").startswith(b"452 4.2.2")
+        wire.close()  # a server that stops gives an open transaction ten seconds
         imap = Imap(server, ANN)
         assert b"OVERQUOTA" in imap.append("INBOX", LETTER + b"y" * 8000)
         imap.select("INBOX")
@@ -366,6 +367,8 @@ def test_slow_reader_costs_bounded_memory():
             wires.append(other)
         still_serves(server)
         assert server.memory("VmRSS") - before < 120 * MB
+        for other in wires:
+            other.wire.close()
 
 
 def test_pop3_refusals():
