@@ -2,7 +2,6 @@
 import subprocess
 import time
 from dataclasses import replace
-from pathlib import Path
 
 from measure import Wrong, run_load, turn
 from peers.peer import Broken
@@ -12,6 +11,7 @@ from work import Box, Work
 
 SECONDS = 1.0
 DOVECOT_MESSAGES = DOVECOT_ACCOUNTS = 10_000  # what Dovecot takes in within a minute
+PARTS = ("mailbox", "accounts", "import")
 ACCOUNTS = (10, 100, 1_000, 10_000, 100_000)
 
 ANY = Box("", 1)
@@ -52,13 +52,16 @@ def up_to(largest, *sizes):
 
 
 def measure(arguments):
-    """Yields the parts as they are finished: mailbox, accounts, import."""
+    """Yields the parts that were asked for as they are finished."""
     names = [name for name in arguments.servers if name != "cyrus"]
     largest = arguments.messages
-    with Session(arguments, names) as servers:
-        yield mailboxes(servers, up_to(largest, 1_000, 10_000, 100_000, 1_000_000))
-        yield accounts(servers, up_to(max(largest // 10, 10), *ACCOUNTS))
-    if "postrider" in names:
+    if {"mailbox", "accounts"} & set(arguments.growth):
+        with Session(arguments, names) as servers:
+            if "mailbox" in arguments.growth:
+                yield mailboxes(servers, up_to(largest, 1_000, 10_000, 100_000, 1_000_000))
+            if "accounts" in arguments.growth:
+                yield accounts(servers, up_to(max(largest // 10, 10), *ACCOUNTS))
+    if "import" in arguments.growth and "postrider" in names:
         # On a server of its own: its memory is then that of the import.
         with Session(arguments, ["postrider"]) as servers:
             yield imports(servers, arguments.folder, up_to(largest, 10_000, 100_000, 1_000_000))
@@ -67,7 +70,8 @@ def measure(arguments):
 def one(servers, peer, work):
     """Figures of one work after a warm-up; what is done message by message is counted so."""
     servers.warm_up(peer, work)
-    figures = turn(peer, lambda: run_load(servers.place, servers.words(peer, work, SECONDS), SECONDS))
+    words = servers.words(peer, work, SECONDS)
+    figures = turn(peer, lambda: run_load(servers.place, words, SECONDS))
     if work.name == "search-body":
         figures["cpu_us"] /= work.box.messages
     return figures
@@ -129,56 +133,75 @@ def accounts(servers, sizes):
 
 # --- import ---
 
+FILLER = "".join(f"Line {n} of a message that was written to be counted.\n" for n in range(15))
+
+
+def message(n):
+    return (f"From: Ann <ann@a.test>\nTo: ben@bench.test\nSubject: letter {n}\n"
+            f"Message-ID: <{n}@a.test>\nDate: Thu, 1 Jan 2026 00:00:00 +0000\n\n{FILLER}\n")
+
 
 def write_mbox(path, messages):
-    filler = "".join(f"Line {n} of a message that was written to be counted.\n" for n in range(15))
     with open(path, "w") as mbox:
         for n in range(messages):
-            mbox.write(f"From ann@a.test Thu Jan  1 00:00:00 2026\nFrom: Ann <ann@a.test>\nTo: ben@bench.test\n"
-                       f"Subject: letter {n}\nMessage-ID: <{n}@a.test>\n"
-                       f"Date: Thu, 1 Jan 2026 00:00:00 +0000\n\n{filler}\n")
+            mbox.write(f"From ann@a.test Thu Jan  1 00:00:00 2026\n{message(n)}")
+
+
+def write_maildir(path, messages):
+    for name in ("cur", "new", "tmp"):
+        (path / name).mkdir(parents=True)
+    for n in range(messages):
+        with open(f"{path}/cur/{1_700_000_000 + n}.M{n}P1.a.test:2,S", "w") as file:
+            file.write(message(n))
+
+
+KINDS = {"mbox": write_mbox, "Maildir": write_maildir}
+FIGURES = {"per_second": "messages a second", "server_cpu": "CPU of the server, us a message",
+           "server": "peak memory of the server, MiB", "command": "peak memory of the command, MiB"}
 
 
 def imports(servers, folder, sizes):
-    """Time and memory of `postrider import` into a running server; both must not grow with the mailbox."""
+    """Time and memory of `postrider import` into a running server: neither grows with the mailbox."""
     peer = servers.peers["postrider"]
-    result = {"name": "import", "title": "messages imported at once", "steps": sizes, "rows": []}
-    rows = {key: {"operation": title, "server": "postrider", "values": {}} for key, title in (
-        ("per_second", "messages a second"), ("server", "peak memory of the server, MiB"),
-        ("command", "peak memory of the command, MiB"))}
+    rows = {(kind, key): {"operation": f"{kind}: {title}", "server": "postrider", "values": {},
+                          "failed": ""} for kind in KINDS for key, title in FIGURES.items()}
     for size in sizes:
-        say(f"import of {size:,} messages")
-        mbox = folder / "import.mbox"
-        write_mbox(mbox, size)
-        peer.resume()
-        address = f"import{size}@bench.test"
-        try:
-            peer.need_accounts([address])
-            for key, value in import_one(peer, address, mbox, size).items():
-                rows[key]["values"][str(size)] = value
-        except (Wrong, Broken) as why:
-            rows["per_second"]["failed"] = str(why)
-            say(f"    {why}")
-        finally:
-            peer.pause()
-            mbox.unlink()
-    result["rows"] = list(rows.values())
-    return result
+        for kind, write in KINDS.items():
+            say(f"import of {kind} of {size:,} messages")
+            source = folder / f"import-{kind}"
+            write(source, size)
+            try:
+                figures = import_one(peer, f"import-{kind}-{size}@bench.test".lower(), source, size)
+                for key, value in figures.items():
+                    rows[kind, key]["values"][str(size)] = value
+            except (Wrong, Broken) as why:
+                rows[kind, "per_second"]["failed"] = str(why)
+                say(f"    {why}")
+            finally:
+                subprocess.run(["rm", "-rf", source])
+    return {"name": "import", "title": "messages imported at once", "steps": sizes,
+            "rows": list(rows.values())}
 
 
-def import_one(peer, address, mbox: Path, size):
+def import_one(peer, address, source, size):
+    peer.resume()
+    peer.need_accounts([address])
     command = Group("import")
+    before, began = peer.group.cpu_us(), time.monotonic()
     try:
-        began = time.monotonic()
         with Peak([peer.group]) as server, Peak([command]) as own:
-            process = command.spawn(peer.program("import", "--account", address, mbox), stdout=subprocess.PIPE,
-                                    stderr=subprocess.STDOUT, text=True)
+            process = command.spawn(peer.program("import", "--account", address, source),
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             told = process.communicate()[0]
         taken = time.monotonic() - began
-        if process.returncode != 0:
+        peer.group.settle()
+        if process.returncode != 0 or f"{size} imported" not in told:
             raise Wrong(f"import ended with {process.returncode}: {told.strip()[-300:]}")
+        used = (peer.group.cpu_us() - before) / size
     finally:
         command.remove()
-    say(f"    {size / taken:,.0f} messages/s, server {server.bytes / 2**20:,.0f} MiB, "
-        f"command {own.bytes / 2**20:,.0f} MiB")
-    return {"per_second": size / taken, "server": server.bytes / 2**20, "command": own.bytes / 2**20}
+        peer.pause()
+    say(f"    {size / taken:,.0f} messages/s, server {used:,.1f} us each, "
+        f"{server.bytes / 2**20:,.0f} MiB, command {own.bytes / 2**20:,.0f} MiB")
+    return {"per_second": size / taken, "server_cpu": used, "server": server.bytes / 2**20,
+            "command": own.bytes / 2**20}

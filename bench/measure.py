@@ -49,7 +49,8 @@ def turn(peer, load, settle=3.0):
     latency = told["latency_us"]
     return {"per_second": told["per_second"], "ok": told["ok"], "seconds": told["seconds"],
             "p50_us": latency["p50"], "p99_us": latency["p99"], "cpu_us": used / told["ok"],
-            "memory": peak.bytes, "load_cpu_us": told["load_cpu_us"] / told["ok"]}
+            "memory": peak.bytes, "bytes": told["bytes"] / told["ok"],
+            "load_cpu_us": told["load_cpu_us"] / told["ok"]}
 
 
 def spread(values):

@@ -3,6 +3,7 @@ import json
 import re
 import sys
 
+import limits
 import measure
 import plot
 
@@ -41,6 +42,10 @@ def times(ratio):
     return "{}x ({}..{})".format(*short)
 
 
+def percent(limit):
+    return f"{100 * limit['share']:.2g} %" if limit else NOT_MEASURED
+
+
 def figure(result, server, key):
     found = result["servers"].get(server, {}).get("summary")
     return found[key]["median"] if found else None
@@ -69,17 +74,19 @@ class Results:
 
     def add_work(self, result):
         self.data["works"].append(result)
+        limits.give_shares(self.data)
         if not self.headed:
             self.headed = True
             print(ROW.format("workload", "Postrider/s", "Dovecot/s", "Cyrus/s", "times Dovecot", "mark", "CPU us",
-                             "Dovecot", "times less", "mark", "p50", "p99"))
+                             "Dovecot", "times less", "mark", "p50", "p99", "of limit"))
         ratio = result["ratios"].get("dovecot", {})
         print(ROW.format(
             result["name"], *[number(figure(result, s, "per_second")) for s in ("postrider", "dovecot", "cyrus")],
             times(ratio.get("per_second")), mark_words(result, "per_second"),
             number(figure(result, "postrider", "cpu_us")), number(figure(result, "dovecot", "cpu_us")),
             times(ratio.get("cpu_us")), mark_words(result, "cpu_us"),
-            micros(figure(result, "postrider", "p50_us")), micros(figure(result, "postrider", "p99_us"))), flush=True)
+            micros(figure(result, "postrider", "p50_us")), micros(figure(result, "postrider", "p99_us")),
+            percent(result["limit"])), flush=True)
         for server in result["servers"].values():
             if server["failed"] and server["failed"] != self.told.get(server["title"]):
                 self.told[server["title"]] = server["failed"]
@@ -104,7 +111,8 @@ class Results:
         page.write_text(fill_page(page.read_text(), data))
 
 
-ROW = "{:<22} {:>11} {:>10} {:>9} {:>20} {:>13} {:>8} {:>8} {:>20} {:>13} {:>8} {:>8}"
+ROW = ("{:<22} {:>11} {:>10} {:>9} {:>20} {:>13} {:>8} {:>8} {:>20} {:>13} {:>8} {:>8}"
+       " {:>8}")
 
 
 def merge(old, new):
@@ -119,6 +127,7 @@ def merge(old, new):
         fresh = {item["name"]: item for item in new[key]}
         kept = [fresh.pop(item["name"], item) for item in old.get(key, [])]
         data[key] = kept + list(fresh.values())
+    limits.give_shares(data)
     return data
 
 
@@ -198,6 +207,14 @@ def limits_table(data):
     return table(["limit of the machine", "found"], rows) if rows else found.get("failed", "")
 
 
+def shares_table(data):
+    rows = [[w["title"], w["limit"]["of"], number(w["limit"]["most_per_second"]),
+             number(figure(w, "postrider", "per_second")), percent(w["limit"])]
+            for w in data["works"] if w.get("limit")]
+    head = ["share of the limit", "limit", "limit a second", "Postrider a second", "share"]
+    return table(head, rows) if rows else ""
+
+
 def failures(data):
     lines = [f"- {w['title']}, {s['title']}: {s['failed']}" for w in data["works"] for s in w["servers"].values()
              if s["failed"]]
@@ -218,6 +235,7 @@ def machine_text(data):
 
 PARTS = {"machine": machine_text, "throughput": throughput_table, "cpu": cpu_table, "latency": latency_table,
          "memory": memory_table, "idle": idle_table, "growth": growth_tables, "limits": limits_table,
+         "shares": shares_table,
          "failures": failures}
 
 

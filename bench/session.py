@@ -2,6 +2,7 @@
 import sys
 from pathlib import Path
 
+from limits import as_dict
 from measure import Wrong, compare, run_load, turn
 from peers.cyrus import Cyrus
 from peers.dovecot import Dovecot
@@ -113,7 +114,7 @@ class Session:
         say(work.title)
         servers = {}
         result = {"name": work.name, "title": work.title, "unit": work.unit, "mark": work.ratio,
-                  "cpu_mark": work.cpu_ratio, "servers": servers}
+                  "cpu_mark": work.cpu_ratio, "needs": as_dict(work.needs), "servers": servers}
         able = self.serving(work)
         for name, peer in able.items():
             servers[name] = {"title": peer.title, "rounds": [], "failed": self.failed.get(peer.name, "")}

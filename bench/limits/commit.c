@@ -115,7 +115,7 @@ measure(struct log *l, unsigned threads, double seconds)
 int
 limit_group_commit(const struct limits_options *o)
 {
-	static const unsigned threads[] = { 1, 8, 64 };
+	static const unsigned threads[] = { 1, 8, 32, 64 };
 	struct log            l = { .mutex = PTHREAD_MUTEX_INITIALIZER,
 			       .synced_more = PTHREAD_COND_INITIALIZER };
 	char                  path[4096];
