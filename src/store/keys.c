@@ -118,6 +118,49 @@ key_expunged(int64_t when_ms, email_id email)
 	return k;
 }
 
+struct key
+key_device(device_id id)
+{
+	struct key k = key_kind('d');
+
+	add_be(&k, id, 4);
+	return k;
+}
+
+struct key
+key_hidden(device_id id, email_id lo)
+{
+	struct key k = key_kind('h');
+
+	add_be(&k, id, 4);
+	add_be(&k, lo, 8);
+	return k;
+}
+
+struct key
+key_options(void)
+{
+	return key_kind('o');
+}
+
+struct key
+key_left(email_id email)
+{
+	struct key k = key_kind('q');
+
+	add_be(&k, email, 8);
+	return k;
+}
+
+struct key
+key_uidl(email_id email)
+{
+	struct key k = key_kind('U');
+
+	add_be(&k, email, 8);
+	return k;
+}
+
 struct str
 key_subscription(struct str name, char hold[static SUBSCRIPTION_KEY_MAX])
 {
@@ -228,4 +271,42 @@ key_read_thread(struct str key, struct msgid_hash *ret)
 		return E_CORRUPT;
 	memcpy(ret->b, key.p + 1, sizeof(ret->b));
 	return 0;
+}
+
+int
+key_read_device(struct str key, device_id *ret)
+{
+	struct unpack u = open_key(key, 'd', 5);
+	device_id     id = unpack_be32(&u);
+
+	if (!unpack_ok(&u))
+		return E_CORRUPT;
+	*ret = id;
+	return 0;
+}
+
+int
+key_read_hidden(struct str key, device_id *ret, email_id *ret_lo)
+{
+	struct unpack u = open_key(key, 'h', 13);
+	device_id     id = unpack_be32(&u);
+	email_id      lo = unpack_be64(&u);
+
+	if (!unpack_ok(&u))
+		return E_CORRUPT;
+	*ret = id;
+	*ret_lo = lo;
+	return 0;
+}
+
+int
+key_read_left(struct str key, email_id *ret)
+{
+	return read_one64(key, 'q', ret);
+}
+
+int
+key_read_uidl(struct str key, email_id *ret)
+{
+	return read_one64(key, 'U', ret);
 }

@@ -1,7 +1,7 @@
 /* Reading an account into memory, and its table of mailboxes. */
 #include "base/error.h"
 #include "base/mem.h"
-#include "store/state.h"
+#include "store/ledger.h"
 
 int
 mailbox_new(mailbox_id id, const struct mailbox_record *rec, struct mailbox **ret)
@@ -118,6 +118,7 @@ account_forget(struct account *a)
 	a->n_boxes = a->cap_boxes = 0;
 	map_done(&a->by_name);
 	map_done(&a->subscriptions);
+	ledger_drop(a);
 	a->loaded = false;
 }
 

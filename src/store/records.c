@@ -7,9 +7,8 @@ enum { VERSION = 1, FACTS_VERSION = 2, LOG_VERSION = 2 };
 enum { MAILBOX_NO_SELECT = 1, MAILBOX_DYING = 2 };
 enum { PLACE_LIVE = 1, PLACE_EXPUNGED = 2 };
 
-/* Takes the version byte off: the version, up to `newest`, or an error. */
-static int
-open_version(struct str value, uint8_t newest, struct unpack *ret)
+int
+record_open(struct str value, uint8_t newest, struct unpack *ret)
 {
 	struct unpack u = unpack_of(value);
 	uint8_t       version = unpack_u8(&u);
@@ -25,7 +24,7 @@ open_version(struct str value, uint8_t newest, struct unpack *ret)
 static int
 open_record(struct str value, struct unpack *ret)
 {
-	int r = open_version(value, VERSION, ret);
+	int r = record_open(value, VERSION, ret);
 
 	return r < 0 ? r : 0;
 }
@@ -230,7 +229,7 @@ facts_record_unpack(struct str value, struct facts_record *ret)
 		   &f.fields };
 	struct unpack        u;
 	struct str           hash;
-	int                  version = open_version(value, FACTS_VERSION, &u);
+	int                  version = record_open(value, FACTS_VERSION, &u);
 	/* Version 1 has no fields. */
 	const size_t         n = version == 1 ? ARRAY_LEN(slices) - 1 : ARRAY_LEN(slices);
 
@@ -366,7 +365,7 @@ log_record_unpack(struct str value, struct log_record *ret)
 {
 	struct log_record rec = { 0 };
 	struct unpack     u;
-	int               version = open_version(value, LOG_VERSION, &u);
+	int               version = record_open(value, LOG_VERSION, &u);
 
 	if (version < 0)
 		return version;

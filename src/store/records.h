@@ -42,6 +42,8 @@
  * Errors   decoding: E_CORRUPT, E_FORMAT_NEWER. Encoding latches in the buf.
  * Owner    decoded strings point into the value.
  * Tests    tests/unit/store/records.c
+ * Those of devices and POP3 are in store/device_records.h.
+ *
  */
 #ifndef STORE_RECORDS_H
 #define STORE_RECORDS_H
@@ -124,6 +126,10 @@ struct log_record {
 void account_record_pack(const struct account_record *, struct buf *to);
 int  account_record_unpack(struct str value, struct account_record *ret);
 void mailbox_record_pack(const struct mailbox_record *, struct buf *to);
+/* Takes the version byte off: the version, up to `newest`, or an error. */
+struct unpack;
+int  record_open(struct str value, uint8_t newest, struct unpack *ret);
+
 int  mailbox_record_unpack(struct str value, struct mailbox_record *ret);
 void message_record_pack(const struct message *, struct buf *to);
 int  message_record_unpack(struct str value, uint32_t uid, struct message *ret);

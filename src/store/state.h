@@ -69,6 +69,9 @@ struct account {
 	_Atomic uint64_t      modseq;
 	uint64_t              gap;    /* versions that the next commit skips */
 	_Atomic uint64_t      ticket; /* the last commit that somebody may wait for */
+	struct ledger        *ledger; /* NULL: nobody asked for its devices */
+	_Atomic int64_t       unsaved_ms; /* since when there is something to save in it; 0: none */
+	unsigned char         rare[2]; /* ledger.c */
 
 	struct lock watch_lock;
 	struct list watchers;

@@ -2,7 +2,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/pack.h"
-#include "store/state.h"
+#include "store/ledger.h"
 
 static const struct kv_part META = { KV_META, 0 };
 
@@ -154,12 +154,25 @@ count_out(struct account *a)
 	list_remove(&a->keeping);
 }
 
+/* Nobody uses it. What cannot be written is lost, as in a crash. */
+static void
+save_devices(struct account *a)
+{
+	if (atomic_load_explicit(&a->unsaved_ms, memory_order_relaxed) == 0)
+		return;
+	ACCOUNT_SCOPE(a);
+	if (account_ready(a) == 0)
+		(void)ledger_save(a);
+}
+
 /* Takes it out of the table; the last handle frees it. */
 static void
 unlink_account(struct account *a)
 {
 	if (!a->linked)
 		return;
+	if (a->refs == 0)
+		save_devices(a);
 	map_del(&a->store->accounts, id_key(&a->id));
 	list_remove(&a->idle);
 	count_out(a);

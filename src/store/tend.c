@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "store/expunge.h"
+#include "store/ledger.h"
 #include "store/text_rows.h"
 
 enum {
@@ -264,6 +265,8 @@ tend(struct store *store)
 	size_t removed;
 	int    r = heal(store);
 
+	if (r == 0)
+		r = ledger_save_old(store);
 	if (r == 0)
 		r = tend_accounts(store);
 	if (r == 0)
