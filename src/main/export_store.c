@@ -15,39 +15,6 @@ struct job {
 	bool                        begun;
 };
 
-static bool
-can_scan(struct job *j, mailbox_id box, uint32_t from, uint32_t to)
-{
-	OWN(message_iter) it = NULL;
-	struct message m;
-	int            r = message_scan(j->account, box, from, to, SCAN_RECORDS, &it);
-
-	return r == 0 && message_iter_next(it, &m, NULL) >= 0;
-}
-
-/* The first UID behind `from` where reading goes on; 0: nowhere. */
-static uint32_t
-beyond(struct job *j, mailbox_id box, uint32_t from)
-{
-	uint32_t lo = from, hi = from, step = 1;
-
-	for (; !can_scan(j, box, hi, UINT32_MAX); step *= 2) {
-		if (hi > UINT32_MAX - step)
-			return 0;
-		lo = hi;
-		hi += step;
-	}
-	while (hi - lo > 1) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (can_scan(j, box, mid, UINT32_MAX))
-			hi = mid;
-		else
-			lo = mid;
-	}
-	return hi;
-}
-
 static int
 write_one(struct job *j, const struct mailbox_info *box, const struct message *m)
 {
@@ -80,43 +47,29 @@ write_one(struct job *j, const struct mailbox_info *box, const struct message *m
 	return r;
 }
 
-/* Up to the end of the mailbox, or to where it cannot be read: *from is there then. */
-static int
-write_stretch(struct job *j, const struct mailbox_info *box, uint32_t *from, int *ret_read)
-{
-	OWN(message_iter) it = NULL;
-	struct message m;
-	int            r = EXIT_OK;
-
-	*ret_read = message_scan(j->account, box->id, *from, UINT32_MAX, SCAN_RECORDS, &it);
-	while (r == EXIT_OK && *ret_read >= 0 && (*ret_read = message_iter_next(it, &m,
-	    NULL)) > 0) {
-		r = write_one(j, box, &m);
-		*from = m.uid + 1;
-	}
-	return r;
-}
-
 static int
 write_mailbox(struct job *j, const struct mailbox_info *box)
 {
-	uint32_t from = 1, next;
-	int      r, e;
+	OWN(message_iter) it = NULL;
+	struct message m;
+	int            r = EXIT_OK, e;
 
-	do {
-		r = write_stretch(j, box, &from, &e);
-		if (r != EXIT_OK || e == 0)
-			return r;
-		next = beyond(j, box->id, from);
+	e = message_scan(j->account, box->id, 1, UINT32_MAX, SCAN_RECORDS, &it);
+	while (r == EXIT_OK && e >= 0 &&
+	    ((e = message_iter_next(it, &m, NULL)) > 0 || e == E_CORRUPT)) {
+		if (e > 0) {
+			r = write_one(j, box, &m);
+			continue;
+		}
+		tell("mailbox %.*s, UID %u cannot be read: %s", STR_ARG(box->name), m.uid,
+		    error_row(e)->text);
 		j->failed++;
-		if (next == 0)
-			tell("mailbox %.*s: from UID %u on nothing can be read",
-			    STR_ARG(box->name), from);
-		else
-			tell("mailbox %.*s: UIDs %u to %u cannot be read", STR_ARG(box->name), from,
-			    next - 1);
-		from = next;
-	} while (from != 0);
+		e = 0;
+	}
+	if (e >= 0)
+		return r;
+	tell("mailbox %.*s cannot be read: %s", STR_ARG(box->name), error_row(e)->text);
+	j->failed++;
 	return EXIT_OK;
 }
 

@@ -104,6 +104,33 @@ outcome_give(struct ranges *mine, struct ranges *caller)
 	*mine = old;
 }
 
+/* The messages that can be changed. */
+static int
+readable(struct mailbox *box, struct ranges *ret)
+{
+	const struct ranges *lost = INDEX_LOST(box);
+	int                  r = ranges_copy(INDEX_ALL(box), ret);
+
+	for (size_t i = 0; r == 0 && i < lost->n; i++)
+		r = ranges_remove(ret, lost->r[i].lo, lost->r[i].hi);
+	return r;
+}
+
+/* Are messages asked for whose records cannot be read? */
+static bool
+asks_for_lost(const struct mailbox *box, const struct ranges *uids)
+{
+	const struct ranges *lost = &box->index.lost;
+
+	for (size_t i = 0; i < lost->n; i++) {
+		uint32_t first = ranges_next(uids, lost->r[i].lo);
+
+		if (first != 0 && first <= lost->r[i].hi)
+			return true;
+	}
+	return false;
+}
+
 int
 message_change_flags(struct account *a, mailbox_id id, const struct ranges *uids, uint32_t from,
     const struct flag_change *change, const struct actor *actor, struct ranges *changed,
@@ -112,6 +139,7 @@ message_change_flags(struct account *a, mailbox_id id, const struct ranges *uids
 	OWN_EDIT struct edit                               e = { 0 };
 	OWN_PICK struct pick                               p = { .a = a, .uids = uids, .at = from };
 	__attribute__((cleanup(outcome_done))) struct outcome out = { 0 };
+	OWN_RANGES struct ranges                           sound = { 0 };
 	struct flag_change                                 clipped = *change;
 	uint32_t                                           next;
 	int                                                r;
@@ -124,16 +152,20 @@ message_change_flags(struct account *a, mailbox_id id, const struct ranges *uids
 		r = index_need(a, p.box);
 	if (r == 0)
 		r = outcome_begin(&out, change->modified, changed);
+	if (r == 0 && INDEX_LOST(p.box)->n != 0)
+		r = readable(p.box, &sound);
 	if (r < 0)
 		return r;
 	flags_clip(a, &clipped.flags);
-	p.in = INDEX_ALL(p.box);
+	p.in = INDEX_LOST(p.box)->n != 0 ? &sound : INDEX_ALL(p.box);
 	edit_begin(&e, a, actor);
 	r = change_part(&e, &p, &clipped, &out, &next);
 	if (r < 0)
 		return r;
 	outcome_give(&out.modified, change->modified);
 	outcome_give(&out.changed, changed);
+	if (next == 0 && asks_for_lost(p.box, uids))
+		return E_CORRUPT;
 	*ret_next = next;
 	return 0;
 }

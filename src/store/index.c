@@ -13,6 +13,7 @@ index_drop(struct index *index)
 {
 	for (size_t i = 0; i < INDEX_SETS; i++)
 		ranges_done(&index->set[i]);
+	ranges_done(&index->lost);
 	index_drop_flags(index);
 	index->loaded = false;
 }
@@ -31,7 +32,7 @@ index_bytes(const struct index *index)
 
 	for (size_t i = 0; i < INDEX_SETS; i++)
 		n += index->set[i].cap * sizeof(struct range);
-	return n;
+	return n + index->lost.cap * sizeof(struct range);
 }
 
 /* The next message's flags; a mailbox with too many different ones goes without. */
@@ -48,42 +49,120 @@ read_flags(struct index *index, const struct flags *flags)
 		r = column_push(&index->flags, code);
 	if (r < 0)
 		index_drop_flags(index);
-	index->too_many_sets = r == E_LIMIT;
+	index->no_flags = r == E_LIMIT;
 	return r == E_NOMEM ? r : 0;
 }
 
+struct reading {
+	struct account       *a;
+	const struct mailbox *box;
+	struct index         *index;
+	uint32_t              next; /* UID to go on with */
+};
+
 static int
-read_index(struct account *a, mailbox_id id, struct index *index)
+add_lost(struct reading *r, uint32_t uid)
 {
-	struct key       from = key_message(id, 0), to = key_uid_end('m', id, UINT32_MAX);
-	OWN(kv_iter)     it = NULL;
-	struct str       k, v;
-	struct message   m;
-	mailbox_id       box;
-	uint32_t         uid;
-	int              r;
+	index_drop_flags(r->index);
+	r->index->no_flags = true;
+	if (ranges_add(&r->index->set[0], uid, uid) < 0 || ranges_add(&r->index->lost, uid, uid) < 0)
+		return E_NOMEM;
+	return 0;
+}
 
-	r = kv_scan(a->store->kv, account_part(a), key_str(&from), key_str(&to), false, &it);
-	if (r < 0)
-		return r;
-	index->has_flags = true;
-	while ((r = kv_iter_next(it, &k, &v)) > 0) {
-		unsigned state;
+static int
+add_record(struct reading *r, uint32_t uid, struct str record)
+{
+	struct message m;
+	unsigned       state;
+	int            e = message_record_unpack(record, uid, &m);
 
+	r->next = uid + 1;
+	if (e < 0)
+		return e == E_CORRUPT ? add_lost(r, uid) : e;
+	state = flags_state(&m.flags);
+	for (size_t i = 0; i < INDEX_SETS; i++)
+		if ((state & 1u << i) != 0 && ranges_add(&r->index->set[i], uid, uid) < 0)
+			return E_NOMEM;
+	return read_flags(r->index, &m.flags);
+}
+
+/* Up to the end, or to what cannot be read (E_CORRUPT). */
+static int
+read_records(struct reading *r)
+{
+	struct key   from = key_message(r->box->id, r->next);
+	struct key   to = key_uid_end('m', r->box->id, UINT32_MAX);
+	OWN(kv_iter) it = NULL;
+	struct str   k, v;
+	mailbox_id   box;
+	uint32_t     uid;
+	int          e;
+
+	e = kv_scan(r->a->store->kv, account_part(r->a), key_str(&from), key_str(&to), false, &it);
+	if (e < 0)
+		return e;
+	while ((e = kv_iter_next(it, &k, &v)) > 0) {
 		if (key_read_uid(k, 'm', &box, &uid) < 0)
 			return E_CORRUPT;
-		r = message_record_unpack(v, uid, &m);
-		if (r < 0)
-			return r;
-		state = flags_state(&m.flags);
-		for (size_t i = 0; i < INDEX_SETS; i++)
-			if ((state & 1u << i) != 0 && ranges_add(&index->set[i], uid, uid) < 0)
-				return E_NOMEM;
-		r = read_flags(index, &m.flags);
-		if (r < 0)
-			return r;
+		e = add_record(r, uid, v);
+		if (e < 0)
+			return e;
 	}
-	return r;
+	return e;
+}
+
+/* A scan does not get past damage, and a get says that there may be a record. Is there a message? */
+static int
+read_damaged(struct reading *r, uint32_t uid, struct buf *value)
+{
+	struct key facts = key_facts(r->box->id, uid);
+	int        e;
+
+	buf_reset(value);
+	e = kv_get(r->a->store->kv, account_part(r->a), key_str(&facts), value);
+	if (e == E_NOT_FOUND)
+		return 0;
+	return e == 0 || e == E_CORRUPT ? add_lost(r, uid) : e;
+}
+
+/* UID by UID up to the first record that can be read. 1: there is one, 0: the mailbox ends. */
+static int
+pass_damage(struct reading *r)
+{
+	OWN_BUF struct buf value = BUF_INIT(KV_VALUE_MAX);
+
+	for (uint32_t uid = r->next; uid < r->box->rec.uidnext; uid++) {
+		struct key key = key_message(r->box->id, uid);
+		int        e;
+
+		buf_reset(&value);
+		e = kv_get(r->a->store->kv, account_part(r->a), key_str(&key), &value);
+		if (e == 0) {
+			e = add_record(r, uid, buf_view(&value));
+			return e < 0 ? e : 1;
+		}
+		if (e == E_CORRUPT)
+			e = read_damaged(r, uid, &value);
+		if (e < 0 && e != E_NOT_FOUND)
+			return e;
+	}
+	return 0;
+}
+
+static int
+read_index(struct account *a, const struct mailbox *box, struct index *index)
+{
+	struct reading r = { .a = a, .box = box, .index = index, .next = 1 };
+	int            e;
+
+	index->has_flags = true;
+	do {
+		e = read_records(&r);
+		if (e == E_CORRUPT)
+			e = pass_damage(&r);
+	} while (e > 0);
+	return e;
 }
 
 /* Drops what was not used for long, and the oldest when there are too many. */
@@ -119,7 +198,7 @@ index_need(struct account *a, struct mailbox *box)
 
 	if (!box->index.loaded) {
 		make_room(a, now_ms);
-		r = read_index(a, box->id, &fresh);
+		r = read_index(a, box, &fresh);
 		if (r < 0) {
 			index_drop(&fresh);
 			return r;
@@ -137,7 +216,7 @@ index_need_flags(struct account *a, struct mailbox *box)
 {
 	int r = index_need(a, box);
 
-	if (r < 0 || box->index.has_flags || box->index.too_many_sets)
+	if (r < 0 || box->index.has_flags || box->index.no_flags)
 		return r;
 	index_drop(&box->index);
 	return index_need(a, box);

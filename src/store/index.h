@@ -7,6 +7,8 @@
  *          take a few dozen bytes whatever its size; the flags, a byte a message.
  * Limits   an account keeps INDEX_MAX of them, the last used ones; accounts without sessions keep
  *          INDEX_IDLE_BYTES in all, those that were used last.
+ * Damage   a message whose record cannot be read is there, too, when its facts are (or cannot be read
+ *          either): in `lost`, with no state but IS_THERE. There are no flags in memory then.
  * Errors   an index that could not be kept up (E_NOMEM) is dropped and read again when needed.
  * Threads  under the account's lock.
  */
@@ -37,7 +39,8 @@ struct index {
 	int64_t       used_ms;          /* clock_mono_ms */
 	struct ranges set[INDEX_SETS];  /* of IS_THERE, IS_UNSEEN, IS_DELETED */
 	bool          has_flags;
-	bool          too_many_sets;    /* COLUMN_SETS: no flags here */
+	bool          no_flags;         /* more than COLUMN_SETS, or lost messages: never here */
+	struct ranges lost;             /* those of set[0] whose records cannot be read */
 	struct column flags;            /* of the UIDs in set[0], by rank */
 };
 
@@ -76,5 +79,6 @@ void index_apply(struct index *, const struct index_delta *);
 #define INDEX_ALL(box) (&(box)->index.set[0])
 #define INDEX_UNSEEN(box) (&(box)->index.set[1])
 #define INDEX_DELETED(box) (&(box)->index.set[2])
+#define INDEX_LOST(box) (&(box)->index.lost)
 
 #endif

@@ -290,6 +290,7 @@ mailbox_view(struct account *a, mailbox_id id, bool read_write, struct mailbox_s
 		return r;
 	status = status_of(box);
 	status.first_unseen = ranges_min(INDEX_UNSEEN(box));
+	status.damaged = ranges_count(INDEX_LOST(box));
 	recent_from = box->rec.recent_from;
 	if (read_write && status.recent != 0 && claim_recent(a, box) == E_CONFLICT)
 		return E_CONFLICT;

@@ -39,6 +39,7 @@ struct mailbox_status {
 	uint32_t deleted;        /* how many with \Deleted */
 	uint32_t recent;         /* how many no session was told of yet */
 	uint32_t first_unseen;   /* UID, 0: none; only mailbox_view fills it in */
+	uint32_t damaged;        /* whose records cannot be read; only mailbox_view fills it in */
 	uint64_t size;           /* bytes, STATUS=SIZE */
 	uint64_t highest_modseq; /* of changes in this mailbox */
 };

@@ -75,7 +75,8 @@ enum message_parts {
 struct message_iter;
 int  message_scan(struct account *, mailbox_id, uint32_t lo, uint32_t hi, enum message_parts,
      struct message_iter **ret);
-/* 1 and the message (facts only if asked for; ret_facts may be NULL), 0 at the end, or an error. */
+/* 1 and the message (facts only if asked for; ret_facts may be NULL), 0 at the end, or an error.
+ * E_CORRUPT: the message ret->uid cannot be read; the next call goes on behind it. */
 int  message_iter_next(struct message_iter *, struct message *ret, struct message_facts *ret_facts);
 void message_iter_drop(struct message_iter *);
 OWN_DEFINE(message_iter)
@@ -125,7 +126,8 @@ struct flag_change {
 	uint64_t       unchanged_since;
 	struct ranges *modified; /* gets the UIDs that failed the condition; may be NULL */
 };
-/* *changed (may be NULL) gets the UIDs whose flags are different now. */
+/* *changed (may be NULL) gets the UIDs whose flags are different now. The last part gives E_CORRUPT
+ * when some of the set cannot be read: all others were changed. */
 int message_change_flags(struct account *, mailbox_id, const struct ranges *uids, uint32_t from,
     const struct flag_change *, const struct actor *, struct ranges *changed, uint32_t *ret_next);
 

@@ -57,7 +57,8 @@ open_run(struct pick *p, uint32_t uid)
 	if (p->uids != NULL && range_end(p->uids, uid) < end)
 		end = range_end(p->uids, uid);
 	p->run_end = end;
-	if (end - uid < RUN_MIN)
+	/* A scan may meet damage that lies beside it. */
+	if (end - uid < RUN_MIN || INDEX_LOST(p->box)->n != 0)
 		return 0;
 	from = key_message(p->box->id, uid);
 	to = key_uid_end('m', p->box->id, end);

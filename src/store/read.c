@@ -83,6 +83,11 @@ struct message_iter {
 	struct kv_iter   *messages;
 	struct kv_iter   *facts;
 	struct flags_copy flags;
+	/* Where the scan meets damage it goes on message by message: */
+	bool          alone;
+	uint32_t      next; /* behind the last one */
+	struct ranges uids;
+	struct buf    hold;
 };
 
 static void
@@ -189,8 +194,9 @@ message_scan(struct account *a, mailbox_id id, uint32_t lo, uint32_t hi, enum me
 	it->a = a;
 	it->box = id;
 	it->reads = READS[parts];
-	it->lo = lo;
+	it->lo = it->next = lo;
 	it->hi = hi;
+	buf_init(&it->hold, KV_VALUE_MAX);
 	r = open_snapshot(it);
 	if (r < 0)
 		return r;
@@ -204,6 +210,8 @@ message_iter_drop(struct message_iter *it)
 	if (it == NULL)
 		return;
 	close_snapshot(it);
+	ranges_done(&it->uids);
+	buf_done(&it->hold);
 	mem_free(it);
 }
 
@@ -268,8 +276,8 @@ next_flags(struct message_iter *it, struct message *ret)
 	return 1;
 }
 
-int
-message_iter_next(struct message_iter *it, struct message *ret, struct message_facts *ret_facts)
+static int
+next_in_step(struct message_iter *it, struct message *ret, struct message_facts *ret_facts)
 {
 	struct message_facts facts;
 	struct message       m = { 0 };
@@ -283,10 +291,94 @@ message_iter_next(struct message_iter *it, struct message *ret, struct message_f
 		r = next_facts(it, &m.uid, &facts);
 	if (r <= 0)
 		return r;
+	it->next = m.uid + 1;
 	*ret = m;
 	if (it->facts != NULL && ret_facts != NULL)
 		*ret_facts = facts;
 	return 1;
+}
+
+/* --- where there is damage --- */
+
+static int
+go_alone(struct message_iter *it)
+{
+	struct mailbox *box;
+	int             r;
+
+	close_snapshot(it);
+	ACCOUNT_SCOPE(it->a);
+	r = account_ready(it->a);
+	if (r == 0)
+		r = account_box(it->a, it->box, &box);
+	if (r == 0)
+		r = index_need(it->a, box);
+	if (r == 0)
+		r = ranges_copy(INDEX_ALL(box), &it->uids);
+	it->alone = r == 0;
+	return r;
+}
+
+/* E_MESSAGE_GONE, E_CORRUPT. */
+static int
+read_alone(struct message_iter *it, uint32_t uid, struct message *ret, struct message_facts *facts)
+{
+	struct facts_record rec;
+	struct message      m = { .uid = uid };
+	int                 r;
+
+	/* A message without its facts is no message that is gone. */
+	r = message_fetch(it->a, it->box, uid, &m);
+	if (r < 0 && (r != E_CORRUPT || (it->reads & (READS_RECORDS | READS_FLAGS)) != 0))
+		return r;
+	if ((it->reads & READS_FACTS) != 0) {
+		buf_reset(&it->hold);
+		r = message_fetch_facts(it->a, it->box, uid, &it->hold);
+		if (r == 0)
+			r = facts_record_unpack(buf_view(&it->hold), &rec);
+		if (r < 0)
+			return r == E_MESSAGE_GONE ? E_CORRUPT : r;
+		if (facts != NULL)
+			*facts = rec.facts;
+	}
+	*ret = m;
+	return 0;
+}
+
+static int
+next_alone(struct message_iter *it, struct message *ret, struct message_facts *facts)
+{
+	int r = account_alive(it->a);
+
+	while (r == 0) {
+		uint32_t uid = it->next != 0 ? ranges_next(&it->uids, it->next) : 0;
+
+		if (uid == 0 || uid > it->hi)
+			return 0;
+		it->next = uid + 1;
+		r = read_alone(it, uid, ret, facts);
+		if (r == 0)
+			return 1;
+		if (r == E_CORRUPT)
+			*ret = (struct message){ .uid = uid };
+		if (r == E_MESSAGE_GONE)
+			r = 0;
+	}
+	return r;
+}
+
+int
+message_iter_next(struct message_iter *it, struct message *ret, struct message_facts *ret_facts)
+{
+	int r = it->alone ? 0 : next_in_step(it, ret, ret_facts);
+
+	if (!it->alone && r != E_CORRUPT)
+		return r;
+	if (r == E_CORRUPT)
+		r = go_alone(it);
+	if (r < 0)
+		return r == E_NO_MAILBOX ? 0 : r;
+	return next_alone(it, ret, ret_facts);
 }
 
 /* --- its bytes --- */

@@ -88,7 +88,9 @@ admin_run_message_list(struct admin *s)
 	r = message_scan(account, box, from != 0 ? from : 1, UINT32_MAX, SCAN_RECORDS_FACTS, &it);
 	if (r < 0)
 		return admin_fail(s, r, name);
-	while ((r = message_iter_next(it, &m, &facts)) > 0) {
+	while ((r = message_iter_next(it, &m, &facts)) > 0 || r == E_CORRUPT) {
+		if (r == E_CORRUPT) /* a restore puts another one beside it */
+			continue;
 		if (json_array_size(list) == LIST_MAX) {
 			next = m.uid;
 			break;

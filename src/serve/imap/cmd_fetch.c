@@ -30,11 +30,13 @@ find_unseen(struct fetch *f, struct ranges *unseen)
 	uint64_t       bytes = 0;
 	int            r = 0, n = 0;
 
-	for (; r >= 0 && n < SEEN_BATCH && bytes < SEEN_BATCH_BYTES; n++) {
+	for (; (r >= 0 || r == E_CORRUPT) && n < SEEN_BATCH && bytes < SEEN_BATCH_BYTES; n++) {
 		r = walk_next(&w, &m, NULL);
-		if (r != 1)
+		if (r != 1 && r != E_CORRUPT)
 			break;
 		f->seen_upto = m.uid;
+		if (r == E_CORRUPT)
+			continue;
 		bytes += m.size;
 		if ((m.flags.system & FLAG_SEEN) == 0 && is_asked(f, &m))
 			r = ranges_add(unseen, m.uid, m.uid);
@@ -42,7 +44,7 @@ find_unseen(struct fetch *f, struct ranges *unseen)
 	walk_pause(&w);
 	if (r == 0 && n < SEEN_BATCH && bytes < SEEN_BATCH_BYTES)
 		f->seen_upto = UINT32_MAX;
-	return r < 0 ? r : 0;
+	return r < 0 && r != E_CORRUPT ? r : 0;
 }
 
 /* The client learns of it in the answers: it is no news to it. */
@@ -75,12 +77,19 @@ set_seen(struct fetch *f)
 	return r;
 }
 
+static void
+log_failure(const struct fetch *f, int err)
+{
+	log_event(LOG_WARN, "imap-fetch-failed", LOG_U("session", conn_id(f->session->conn)),
+	    LOG_U("account", account_number(f->session->account)),
+	    LOG_U("mailbox", f->session->view->mailbox), LOG_U("uid", f->now.m.uid),
+	    LOG_ERR(err));
+}
+
 static enum step
 fail(struct fetch *f, int err)
 {
-	log_event(LOG_WARN, "imap-fetch-failed", LOG_U("session", conn_id(f->session->conn)),
-	    LOG_U("account", account_number(f->session->account)), LOG_U("uid", f->now.m.uid),
-	    LOG_ERR(err));
+	log_failure(f, err);
 	if (!f->now.whole)
 		return STEP_CLOSE; /* in the midst of a literal */
 	return imap_fail(f->session, err);
@@ -89,6 +98,8 @@ fail(struct fetch *f, int err)
 static enum step
 answer(struct fetch *f, bool uid)
 {
+	if (f->n_damaged != 0)
+		return imap_fail(f->session, E_CORRUPT);
 	if (!uid && f->found < ranges_count(&f->uids))
 		return imap_no(f->session,
 		    "[EXPUNGEISSUED] Another session removed some of these messages.");
@@ -111,6 +122,13 @@ fetch_more(struct fetch *f)
 				return r;
 		}
 		r = walk_next(&f->walk, &f->now.m, &f->now.facts);
+		if (r == E_CORRUPT) { /* the others are told */
+			f->n_damaged++;
+			f->found++;
+			log_failure(f, r);
+			r = FETCH_DONE;
+			continue;
+		}
 		if (r <= 0)
 			return r;
 		r = is_asked(f, &f->now.m) ? fetch_message_begin(f) : FETCH_DONE;

@@ -1,5 +1,6 @@
 /* SELECT, EXAMINE, CLOSE, UNSELECT. RFC 3501 s6.3.1, s6.3.2, s6.4.2, RFC 3691, RFC 7162 s3.1.2 */
 #include "base/error.h"
+#include "base/log.h"
 #include "serve/imap/verbs.h"
 
 static void
@@ -19,6 +20,16 @@ put_mailbox_state(struct imap_session *s, const struct mailbox_status *status)
 	    (unsigned long long)status->highest_modseq);
 }
 
+/* Those that can be read are served. */
+static void
+log_damage(const struct imap_session *s, mailbox_id id, const struct mailbox_status *status)
+{
+	if (status->damaged != 0)
+		log_event(LOG_ERROR, "mailbox-damaged", LOG_U("session", conn_id(s->conn)),
+		    LOG_U("account", account_number(s->account)), LOG_U("mailbox", id),
+		    LOG_U("unreadable", status->damaged));
+}
+
 static enum step
 open_mailbox(struct imap_session *s, struct imap_command *c, bool read_only)
 {
@@ -36,6 +47,7 @@ open_mailbox(struct imap_session *s, struct imap_command *c, bool read_only)
 		r = view_open(s->account, id, read_only, &status, &s->view);
 	if (r < 0)
 		return imap_fail(s, r);
+	log_damage(s, id, &status);
 	imap_state_set(s, IMAP_SELECTED);
 	if (c->args.select.condstore)
 		s->condstore = true;

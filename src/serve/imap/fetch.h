@@ -53,6 +53,7 @@ struct fetch {
 	bool                     needs_record;
 	struct ranges            uids;       /* what is asked for */
 	uint32_t                 found;      /* of uids, so far */
+	uint32_t                 n_damaged;  /* of these, that cannot be read */
 	struct walk              walk;
 	bool                     sets_seen;  /* a body without PEEK, in a read-write mailbox */
 	uint32_t                 seen_upto;  /* \Seen is set on all of uids up to here */

@@ -109,9 +109,13 @@ read_records(struct search_worker *w)
 		return r;
 	w->n = w->n_open = w->at = 0;
 	walk_init(&walk, s->view->account, s->view->mailbox, &uids, false);
-	while (w->n < s->unit && (r = walk_next(&walk, &w->c[w->n].m, NULL)) == 1) {
+	/* What cannot be read is not found. */
+	while (w->n < s->unit &&
+	    ((r = walk_next(&walk, &w->c[w->n].m, NULL)) == 1 || r == E_CORRUPT)) {
 		struct candidate *c = &w->c[w->n];
 
+		if (r == E_CORRUPT)
+			continue;
 		search_look_begin(&w->look);
 		c->answer = search_judge(s, &w->look, &c->m);
 		if (c->answer == SEARCH_UNKNOWN)

@@ -140,8 +140,8 @@ collect_all_anew(struct collect *c, uint64_t *ret_modseq)
 	for (size_t i = 0; i < added.n; i++)
 		uid_pile_add(&c->added, added.r[i].lo, added.r[i].hi);
 	walk_init(&w, v->account, v->mailbox, &now, SCAN_RECORDS);
-	while ((r = walk_next(&w, &m, NULL)) == 1)
-		if (m.modseq > v->modseq && !is_own(v, m.modseq))
+	while ((r = walk_next(&w, &m, NULL)) == 1 || r == E_CORRUPT)
+		if (r == 1 && m.modseq > v->modseq && !is_own(v, m.modseq))
 			uid_pile_add(&c->changed, m.uid, m.uid);
 	walk_pause(&w);
 	return r;
@@ -421,14 +421,16 @@ tell_changes(struct view *v, const struct view_telling *t)
 	walk_init(&w, v->account, v->mailbox, &all, t->condstore ? SCAN_RECORDS : SCAN_FLAGS);
 	do {
 		r = walk_next(&w, &m, NULL);
-		if (r != 1)
+		if (r != 1 && r != E_CORRUPT)
 			break;
+		done = m.uid;
+		if (r == E_CORRUPT) /* nothing is known of its flags */
+			continue;
 		view_put_flag_list_for(v, conn_output(t->conn), &m.flags);
 		put_change(v, t, &m);
-		done = m.uid;
 	} while (!conn_output_full(t->conn));
 	walk_pause(&w);
-	if (r < 0)
+	if (r < 0 && r != E_CORRUPT)
 		return r;
 	if (r == 0)
 		done = UINT32_MAX;

@@ -40,7 +40,7 @@ stretch_end(const struct walk *w)
 	return s->r[last].hi;
 }
 
-/* A single message: 1 and the message, 0 when it is gone, or an error. */
+/* A single message: 1 and the message, 0 when it is gone, or an error as walk_next. */
 static int
 look_up(struct walk *w, struct message *ret, struct message_facts *ret_facts)
 {
@@ -61,6 +61,8 @@ look_up(struct walk *w, struct message *ret, struct message_facts *ret_facts)
 	}
 	if (r == E_MESSAGE_GONE)
 		return 0;
+	if (r == E_CORRUPT)
+		*ret = (struct message){ .uid = w->next };
 	return r < 0 ? r : 1;
 }
 
@@ -104,7 +106,7 @@ walk_next(struct walk *w, struct message *ret, struct message_facts *ret_facts)
 				return r;
 		}
 		r = message_iter_next(w->iter, ret, ret_facts);
-		if (r < 0)
+		if (r < 0 && r != E_CORRUPT)
 			return r;
 		if (r == 0) {
 			walk_pause(w);
@@ -117,7 +119,7 @@ walk_next(struct walk *w, struct message *ret, struct message_facts *ret_facts)
 		if (ret->uid < w->set->r[w->at].lo)
 			continue; /* in a later gap */
 		go_behind(w, ret->uid);
-		return 1;
+		return r;
 	}
 	walk_pause(w);
 	return 0;

@@ -29,7 +29,8 @@ struct walk {
 
 void walk_init(struct walk *, struct account *, mailbox_id, const struct ranges *,
      enum message_parts);
-/* 1 and the message, 0 at the end, or an error. Slices of facts are valid until the next call. */
+/* 1 and the message, 0 at the end, or an error. Slices of facts are valid until the next call.
+ * E_CORRUPT: the message ret->uid cannot be read; the next call goes on behind it. */
 int  walk_next(struct walk *, struct message *ret, struct message_facts *ret_facts);
 void walk_pause(struct walk *);
 

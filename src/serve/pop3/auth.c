@@ -135,6 +135,10 @@ pop3_open_more(struct pop3_session *s)
 	}
 	if (!done)
 		return STEP_DONE;
+	if (s->box.n_damaged != 0)
+		log_event(LOG_ERROR, "mailbox-damaged", LOG_U("session", conn_id(s->conn)),
+		    LOG_U("account", account_number(s->box.account)),
+		    LOG_U("mailbox", s->box.inbox), LOG_U("unreadable", s->box.n_damaged));
 	s->n_errors = 0;
 	conn_deadline(s->conn, 0);
 	conn_timeout(s->conn, s->server->limits.pop3_idle_ms);

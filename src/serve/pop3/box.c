@@ -71,8 +71,12 @@ pop3_box_load(struct pop3_box *b, bool *ret_done)
 		r = message_iter_next(it, &m, NULL);
 		if (r == 1 && add(b, &m) < 0)
 			r = E_NOMEM;
-		if (r == 1)
+		if (r == 1 || r == E_CORRUPT)
 			b->uid_at = m.uid + 1;
+		if (r == E_CORRUPT) { /* it is left out, and stays */
+			b->n_damaged++;
+			r = 1;
+		}
 	}
 	if (r < 0)
 		return r;
@@ -112,6 +116,7 @@ read_ahead(struct pop3_box *b, uint32_t uid)
 	while (r == 1 && w->n < POP3_AHEAD) {
 		r = message_iter_next(it, &w->m[w->n], NULL);
 		w->n += r == 1;
+		r = r == E_CORRUPT ? 1 : r;
 	}
 	return r < 0 ? r : 0;
 }

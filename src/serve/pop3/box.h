@@ -43,6 +43,7 @@ struct pop3_box {
 	/* loading */
 	uint32_t           uid_at;    /* where to go on */
 	uint32_t           uid_end;   /* later messages are not part of it */
+	uint32_t           n_damaged; /* whose records cannot be read: not part of it either */
 	/* updating */
 	bool               begun;
 	struct ranges      gone;      /* to expunge, */
