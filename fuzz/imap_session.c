@@ -99,6 +99,15 @@ conn_tls_version(struct conn *c)
 	(void)c;
 	return STR_NONE;
 }
+int
+conn_tls_binding(struct conn *c, struct str type, struct buf *to)
+{
+	(void)c;
+	(void)type;
+	(void)to;
+	return E_UNSUPPORTED;
+}
+
 void
 conn_timeout(struct conn *c, int64_t ms)
 {

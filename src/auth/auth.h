@@ -1,6 +1,8 @@
 /*
- * auth/auth.h: is this password right, and how long must the answer wait?
+ * auth/auth.h: is this password right, whose is it, and how long must the answer wait?
  *
+ * Order    the account's own password if it is known to be right; an app password, which takes one
+ *          look however many there are; then the hash of the account's own password.
  * Cache    a right password is remembered for AUTH_CACHE_MS as a keyed hash in memory; a change of
  *          the stored hash makes the entry useless at once.
  * Delay    failures per login name and per address grow the delay of the answer: 1, 2, 4 ... 16 s
@@ -11,13 +13,15 @@
  *          of an address its next tries wait before they are checked.
  * Memory   both tables are bounded; the oldest go first. At most AUTH_HASHES_MAX passwords are
  *          hashed at a time, 64 MiB each.
+ * SCRAM    the caller runs the exchange (proto/sasl.h) and asks here for salt and keys. A name that
+ *          does not exist gets a salt like any other, and no keys.
  * Threads  any. auth_check blocks (job thread); the others do not.
  * Tests    tests/unit/auth/auth.c
  */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
 
-#include "auth/directory.h"
+#include "auth/app_password.h"
 
 enum {
 	AUTH_CACHE_MS = 5 * 60 * 1000,
@@ -38,14 +42,59 @@ struct auth_try {
 	struct str login;    /* address, perhaps with +tag */
 	struct str password;
 	struct str peer;     /* address of the other end; "" or "unix" is not counted */
+	struct str protocol; /* "imap": for app passwords */
 };
-/* 0 and the account; E_AUTH_FAILED, E_AUTH_DISABLED (right password), E_AUTH_TEMP. */
-int     auth_check(struct auth *, const struct auth_try *, uint64_t *ret_account);
-/* The same from the cache: 0, or E_NOT_FOUND: ask auth_check. */
-int     auth_check_cached(struct auth *, const struct auth_try *, uint64_t *ret_account);
+
+/* Who logged in, and with what. */
+struct auth_who {
+	uint64_t account;
+	uint64_t app_password; /* its id; 0: the account's own password */
+	size_t   device_n;     /* the app password's name, else the login's tag, else nothing */
+	char     device[APP_NAME_MAX];
+};
+
+static inline struct str
+auth_device(const struct auth_who *w)
+{
+	return str_of(w->device, w->device_n);
+}
+
+/* 0 and who it is; E_AUTH_FAILED; with a right password E_AUTH_DISABLED, E_AUTH_PROTOCOL (the app
+ * password is for others); E_AUTH_TEMP. */
+int     auth_check(struct auth *, const struct auth_try *, struct auth_who *ret);
+/* The same without hashing: 0, E_AUTH_PROTOCOL, or E_NOT_FOUND: ask auth_check. */
+int     auth_check_cached(struct auth *, const struct auth_try *, struct auth_who *ret);
 /* How long the answer to a try that just failed has to wait. */
 int64_t auth_delay_ms(struct auth *, const struct auth_try *);
 /* How long a try that the cache does not know has to wait before it is checked; mostly 0. */
 int64_t auth_hold_ms(struct auth *, const struct auth_try *);
+
+/* --- SCRAM --- */
+
+/* Whose keys are kept, and whether SCRAM is offered. Set before sessions begin. */
+enum auth_scram { AUTH_SCRAM_OFF, AUTH_SCRAM_APPS, AUTH_SCRAM_ALL };
+void            auth_set_scram(struct auth *, enum auth_scram);
+enum auth_scram auth_scram(const struct auth *);
+
+/* 0, or E_AUTH_TEMP. */
+int auth_scram_salt(struct auth *, struct str login, struct scram_salt *ret);
+
+/* All that the client may have proved to know: the account's own password, app passwords. */
+struct auth_keys {
+	struct scram_keys       *keys;
+	size_t                   n;
+	struct app_password     *apps; /* those of the last n_apps keys */
+	size_t                   n_apps;
+	struct directory_account account;
+	struct str               tag;
+};
+/* The password of the try is not looked at. 0 (also for nobody: n = 0), or E_AUTH_TEMP. */
+int  auth_scram_keys(struct auth *, const struct auth_try *, enum scram_hash, struct arena *,
+     struct auth_keys *ret);
+/* Key number `which` was proved: 0, E_AUTH_DISABLED, E_AUTH_PROTOCOL. */
+int  auth_scram_right(struct auth *, const struct auth_try *, const struct auth_keys *,
+     size_t which, struct auth_who *ret);
+/* None was: counts the failure. */
+void auth_scram_wrong(struct auth *, const struct auth_try *);
 
 #endif

@@ -22,22 +22,37 @@ try_change(struct dir_change *c, int (*build)(struct dir_change *, void *), void
 	return r;
 }
 
-int
-dir_change(struct directory *d, int (*build)(struct dir_change *, void *), void *arg)
+static int
+commit_change(struct directory *d, int (*build)(struct dir_change *, void *), void *arg,
+    kv_ticket *ret)
 {
 	struct dir_change c = { .d = d, .arena = ARENA_INIT(CHANGE_ARENA_MAX) };
-	kv_ticket         ticket = 0;
 	int               r = E_CONFLICT;
 
 	kv_batch_init(&c.batch);
 	for (int i = 0; r == E_CONFLICT && i < TRIES_MAX; i++)
-		r = try_change(&c, build, arg, &ticket);
-	known_forget(&d->known);
+		r = try_change(&c, build, arg, ret);
 	kv_batch_done(&c.batch);
 	arena_done(&c.arena);
-	if (r == E_CONFLICT)
-		return E_BUSY;
+	return r == E_CONFLICT ? E_BUSY : r;
+}
+
+int
+dir_change(struct directory *d, int (*build)(struct dir_change *, void *), void *arg)
+{
+	kv_ticket ticket = 0;
+	int       r = commit_change(d, build, arg, &ticket);
+
+	known_forget(&d->known);
 	return r < 0 ? r : kv_wait(d->kv, ticket);
+}
+
+int
+dir_note(struct directory *d, int (*build)(struct dir_change *, void *), void *arg)
+{
+	kv_ticket ticket;
+
+	return commit_change(d, build, arg, &ticket);
 }
 
 void

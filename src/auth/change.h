@@ -27,10 +27,15 @@ struct dir_change {
 
 /* Durable when it returns 0. What build() returns below 0 ends it. E_BUSY: always overtaken. */
 int dir_change(struct directory *, int (*build)(struct dir_change *, void *arg), void *arg);
+/* The same for what may get lost in a crash and is in no known answer: durable with a later one. */
+int dir_note(struct directory *, int (*build)(struct dir_change *, void *arg), void *arg);
 
 void dir_put(struct dir_change *, const struct dir_key *, const struct buf *value);
 void dir_del(struct dir_change *, const struct dir_key *);
 void dir_put_entry(struct dir_change *, struct str name, const struct dir_entry *);
+
+/* Takes out the app passwords of an account that goes, and what SCRAM kept of it. */
+void app_password_forget_all(struct dir_change *, uint64_t account);
 
 /* The entry of a normalised name. E_NOT_FOUND, E_CORRUPT and the storage's. */
 int dir_get(struct directory *, struct str name, struct arena *, struct dir_entry *ret);

@@ -1,6 +1,7 @@
 #include "auth/directory.h"
 
 #include "auth/alias.h"
+#include "auth/scram_store.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -363,7 +364,7 @@ build_account_set(struct dir_change *c, void *arg)
 	if (set->on != NULL)
 		e.enabled = *set->on;
 	dir_put_entry(c, set->name, &e);
-	return 0;
+	return set->hash != NULL ? dir_scram_forget_main(c, e.id) : 0;
 }
 
 static int
@@ -411,6 +412,7 @@ build_account_remove(struct dir_change *c, void *arg)
 	dir_del(c, &k);
 	dir_key_id(&k, e.id);
 	dir_del(c, &k);
+	app_password_forget_all(c, e.id);
 	return alias_forget_target(c, gone->name);
 }
 

@@ -39,13 +39,52 @@ dir_key_address(struct dir_key *k, struct str name)
 	key_put(k, address_local(name));
 }
 
+static void
+key_be64(struct dir_key *k, uint64_t v)
+{
+	for (int shift = 56; shift >= 0; shift -= 8)
+		key_byte(k, (char)(v >> shift));
+}
+
+static void
+key_of_id(struct dir_key *k, char space, uint64_t id)
+{
+	k->n = 0;
+	key_byte(k, space);
+	key_be64(k, id);
+}
+
 void
 dir_key_id(struct dir_key *k, uint64_t id)
 {
+	key_of_id(k, 'I', id);
+}
+
+void
+dir_key_app(struct dir_key *k, uint64_t id, struct str secret_hash)
+{
+	key_of_id(k, 'P', id);
+	key_put(k, secret_hash);
+}
+
+void
+dir_key_app_used(struct dir_key *k, uint64_t id, uint64_t number)
+{
+	key_of_id(k, 'U', id);
+	key_be64(k, number);
+}
+
+void
+dir_key_scram(struct dir_key *k, uint64_t id)
+{
+	key_of_id(k, 'S', id);
+}
+
+void
+dir_key_salting(struct dir_key *k)
+{
 	k->n = 0;
-	key_byte(k, 'I');
-	for (int shift = 56; shift >= 0; shift -= 8)
-		key_byte(k, (char)(id >> shift));
+	key_byte(k, 'K');
 }
 
 void
@@ -69,7 +108,7 @@ void
 dir_key_end(const struct dir_key *k, struct dir_key *ret)
 {
 	*ret = *k;
-	/* No key of ours ends in ff: they are ASCII, UTF-8 or a 00. */
+	/* No key that this is asked of ends in ff: they are ASCII, UTF-8 or a 00. */
 	ret->b[ret->n - 1]++;
 }
 
@@ -191,6 +230,103 @@ dir_value_to_str(struct str value, struct str *ret)
 
 	if (!known || !unpack_ok(&u))
 		return E_CORRUPT;
+	*ret = s;
+	return 0;
+}
+
+/* --- app passwords and the keys of SCRAM --- */
+
+static void
+pack_keys(const struct scram_keys *k, enum scram_hash h, struct buf *to)
+{
+	buf_put(to, k->stored, scram_key_n(h));
+	buf_put(to, k->server, scram_key_n(h));
+}
+
+static void
+unpack_keys(struct unpack *u, enum scram_hash h, struct scram_keys *ret)
+{
+	size_t     n = scram_key_n(h);
+	struct str stored = unpack_bytes(u, n), server = unpack_bytes(u, n);
+
+	if (!unpack_ok(u))
+		return;
+	memcpy(ret->stored, stored.p, n);
+	memcpy(ret->server, server.p, n);
+}
+
+void
+dir_app_pack(const struct dir_app *a, struct buf *to)
+{
+	pack_u8(to, FORM);
+	buf_str(to, a->check);
+	pack_u64(to, a->number);
+	pack_str(to, a->name);
+	pack_u8(to, a->protocols);
+	pack_u64(to, (uint64_t)a->created_ms);
+	for (int h = 0; h < SCRAM_HASHES; h++)
+		pack_keys(&a->keys[h], (enum scram_hash)h, to);
+}
+
+int
+dir_app_unpack(struct str value, struct dir_app *ret)
+{
+	struct unpack  u = unpack_of(value);
+	struct dir_app a = { 0 };
+
+	if (unpack_u8(&u) != FORM)
+		return E_CORRUPT;
+	a.check = unpack_bytes(&u, DIR_HASH_N);
+	a.number = unpack_u64(&u);
+	a.name = unpack_str(&u);
+	a.protocols = unpack_u8(&u);
+	a.created_ms = (int64_t)unpack_u64(&u);
+	for (int h = 0; h < SCRAM_HASHES; h++)
+		unpack_keys(&u, (enum scram_hash)h, &a.keys[h]);
+	if (!unpack_ok(&u))
+		return E_CORRUPT;
+	*ret = a;
+	return 0;
+}
+
+void
+dir_scram_pack(const struct dir_scram *s, struct buf *to)
+{
+	pack_u8(to, FORM);
+	pack_u64(to, s->next_number);
+	pack_var(to, s->salt.iterations);
+	pack_str(to, str_of((const char *)s->salt.b, s->salt.n));
+	pack_u8(to, s->has);
+	if (!s->has)
+		return;
+	buf_put(to, s->mark, sizeof(s->mark));
+	pack_keys(&s->keys, SCRAM_SHA256, to);
+}
+
+int
+dir_scram_unpack(struct str value, struct dir_scram *ret)
+{
+	struct unpack    u = unpack_of(value);
+	struct dir_scram s = { 0 };
+	struct str       salt, mark;
+
+	if (unpack_u8(&u) != FORM)
+		return E_CORRUPT;
+	s.next_number = unpack_u64(&u);
+	s.salt.iterations = (uint32_t)unpack_var(&u);
+	salt = unpack_str(&u);
+	s.has = unpack_u8(&u) != 0;
+	if (!unpack_ok(&u) || salt.n > sizeof(s.salt.b))
+		return E_CORRUPT;
+	s.salt.n = salt.n;
+	memcpy(s.salt.b, salt.p, salt.n);
+	if (s.has) {
+		mark = unpack_bytes(&u, sizeof(s.mark));
+		unpack_keys(&u, SCRAM_SHA256, &s.keys);
+		if (!unpack_ok(&u))
+			return E_CORRUPT;
+		memcpy(s.mark, mark.p, mark.n);
+	}
 	*ret = s;
 	return 0;
 }

@@ -8,6 +8,16 @@
  *   'I' be64 id                   u8 1, str address: the account with this id
  *   'R' target 00 alias           u8 1: the alias names the target
  *   'N'                           u8 1, u64: the id that the next account gets
+ *   'P' be64 id, 16 bytes         u8 1, 16 bytes, u64 number, str name, u8 protocols,
+ *                                 u64 created_ms, then stored and server key of SHA-256 (32 bytes
+ *                                 each) and of SHA-1 (20 each): an app password of the account. The
+ *                                 twice 16 bytes are the hash of its secret (auth/app_password.h)
+ *   'U' be64 id, be64 number      u8 1, u64: when that app password was used last, ms
+ *   'S' be64 id                   u8 1, u64 number of the next app password, var iterations,
+ *                                 str salt, u8 has; if it has: 16 bytes, stored and server key of
+ *                                 SHA-256: those of the password whose stored hash has these first
+ *                                 bytes of its hash (auth/scram_store.h)
+ *   'K'                           u8 1, str: 32 random bytes that salts are made with
  *
  * Shape    u8 1 is the form of the value. Integers of values are little-endian, str is var length
  *          and bytes. Domains, addresses and aliases are normalised names (auth/address.h); local
@@ -21,6 +31,7 @@
 #include "auth/address.h"
 #include "auth/directory.h"
 #include "base/pack.h"
+#include "proto/scram.h"
 
 struct dir_key {
 	size_t n;
@@ -39,6 +50,11 @@ void dir_key_id(struct dir_key *, uint64_t id);
 /* Without an alias: the beginning of all keys with this target. */
 void dir_key_reverse(struct dir_key *, struct str target, struct str alias);
 void dir_key_next_id(struct dir_key *);
+/* Without a hash: the beginning of all app passwords of the account. */
+void dir_key_app(struct dir_key *, uint64_t id, struct str secret_hash);
+void dir_key_app_used(struct dir_key *, uint64_t id, uint64_t number);
+void dir_key_scram(struct dir_key *, uint64_t id);
+void dir_key_salting(struct dir_key *);
 /* The smallest key behind all that begin with this one. */
 void dir_key_end(const struct dir_key *, struct dir_key *ret);
 
@@ -63,6 +79,31 @@ struct dir_entry {
 void dir_entry_pack(const struct dir_entry *, struct buf *to);
 /* Slices point into the value, the list of targets is in the arena. E_CORRUPT, E_NOMEM. */
 int  dir_entry_unpack(struct str value, struct arena *, struct dir_entry *ret);
+
+enum { DIR_HASH_N = 16 };
+
+struct dir_app {
+	struct str        check; /* DIR_HASH_N bytes */
+	uint64_t          number;
+	struct str        name;
+	uint8_t           protocols;
+	int64_t           created_ms;
+	struct scram_keys keys[SCRAM_HASHES];
+};
+
+void dir_app_pack(const struct dir_app *, struct buf *to);
+int  dir_app_unpack(struct str value, struct dir_app *ret); /* slices point into the value */
+
+struct dir_scram {
+	uint64_t          next_number;
+	struct scram_salt salt;
+	bool              has;
+	unsigned char     mark[DIR_HASH_N];
+	struct scram_keys keys;
+};
+
+void dir_scram_pack(const struct dir_scram *, struct buf *to);
+int  dir_scram_unpack(struct str value, struct dir_scram *ret);
 
 /* The values that hold one number or string behind their form. */
 void dir_value_u64(uint64_t, struct buf *to);

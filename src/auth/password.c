@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <sodium.h>
+#include <utf8proc.h>
 
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "codec/utf8.h"
 
 enum {
 	OUR_PASSES = 1, /* over 64 MiB: costs an attacker more than two over half of it */
@@ -434,19 +436,83 @@ password_hash_check(struct str stored)
 	return r == 0 || r == E_NOMEM ? r : E_UNSUPPORTED;
 }
 
-int
-password_generate(struct arena *a, struct str *ret)
+enum { GENERATED_MAX = 64 };
+
+/* `groups` of `width` characters with a '-' between them. */
+static int
+generate(size_t groups, size_t width, struct arena *a, struct str *ret)
 {
 	/* No pair that looks alike on paper: i l 1, o 0, u v. */
 	static const char letters[] = "abcdefghjkmnpqrstvwxyz23456789";
-	char              out[4 * 5 + 3];
+	char              out[GENERATED_MAX];
+	size_t            n = groups * (width + 1) - 1;
 	int               r;
 
 	if (sodium_init() < 0)
 		return E_INTERNAL;
-	for (size_t i = 0; i < sizeof(out); i++)
-		out[i] = i % 6 == 5 ? '-' : letters[randombytes_uniform(sizeof(letters) - 1)];
-	r = arena_dup(a, str_of(out, sizeof(out)), ret);
+	for (size_t i = 0; i < n; i++)
+		out[i] = i % (width + 1) == width ? '-' :
+						    letters[randombytes_uniform(sizeof(letters) - 1)];
+	r = arena_dup(a, str_of(out, n), ret);
 	sodium_memzero(out, sizeof(out));
+	return r;
+}
+
+int
+password_generate(struct arena *a, struct str *ret)
+{
+	return generate(4, 5, a, ret);
+}
+
+int
+password_generate_strong(struct arena *a, struct str *ret)
+{
+	return generate(7, 4, a, ret);
+}
+
+/* --- as SCRAM takes it --- */
+
+/* RFC 4013 s2.1: spaces of any kind are one; s2.3: the first mark of a forbidden character. */
+static utf8proc_int32_t
+prepare_one(utf8proc_int32_t c, void *forbidden)
+{
+	switch (utf8proc_category(c)) {
+	case UTF8PROC_CATEGORY_ZS:
+		return ' ';
+	case UTF8PROC_CATEGORY_ZL:
+	case UTF8PROC_CATEGORY_ZP:
+	case UTF8PROC_CATEGORY_CC:
+	case UTF8PROC_CATEGORY_CO:
+	case UTF8PROC_CATEGORY_CS:
+		*(bool *)forbidden = true;
+		return c;
+	default:
+		return c;
+	}
+}
+
+int
+password_prepare(struct str password, struct arena *a, struct str *ret)
+{
+	utf8proc_uint8_t *out = NULL;
+	bool              forbidden = false;
+	utf8proc_ssize_t  n;
+	int               r;
+
+	if (utf8_is_ascii(password) || !utf8_valid(password)) {
+		*ret = password;
+		return 0;
+	}
+	n = utf8proc_map_custom((const utf8proc_uint8_t *)password.p, (utf8proc_ssize_t)password.n,
+	    &out, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_IGNORE,
+	    prepare_one, &forbidden);
+	if (n < 0 || forbidden || n == 0) {
+		free(out);
+		*ret = password;
+		return n == UTF8PROC_ERROR_NOMEM ? E_NOMEM : 0;
+	}
+	r = arena_dup(a, str_of((char *)out, (size_t)n), ret);
+	sodium_memzero(out, (size_t)n);
+	free(out);
 	return r;
 }

@@ -14,6 +14,9 @@ int cmd_account_password(const struct command *, const struct options *, struct 
 int cmd_account_list(const struct command *, const struct options *, struct arena *);
 int cmd_account_show(const struct command *, const struct options *, struct arena *);
 int cmd_account_change(const struct command *, const struct options *, struct arena *);
+int cmd_app_password_add(const struct command *, const struct options *, struct arena *);
+int cmd_app_password_list(const struct command *, const struct options *, struct arena *);
+int cmd_app_password_remove(const struct command *, const struct options *, struct arena *);
 int cmd_alias_add(const struct command *, const struct options *, struct arena *);
 int cmd_alias_remove(const struct command *, const struct options *, struct arena *);
 int cmd_alias_list(const struct command *, const struct options *, struct arena *);

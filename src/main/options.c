@@ -24,6 +24,7 @@ enum {
 	KEY_ALL,
 	KEY_MESSAGE,
 	KEY_TO,
+	KEY_PROTOCOLS,
 	KEY_HELP,
 	KEY_VERSION
 };
@@ -45,6 +46,7 @@ static const struct option LONG[] = {
 	{ "all", no_argument, NULL, KEY_ALL },
 	{ "message", required_argument, NULL, KEY_MESSAGE },
 	{ "to", required_argument, NULL, KEY_TO },
+	{ "protocols", required_argument, NULL, KEY_PROTOCOLS },
 	{ "help", no_argument, NULL, KEY_HELP },
 	{ "version", no_argument, NULL, KEY_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -57,7 +59,8 @@ static const struct {
 	{ KEY_FORMAT, OPT_FORMAT }, { KEY_GENERATE, OPT_GENERATE }, { KEY_HASH, OPT_HASH },
 	{ KEY_BLOBS, OPT_BLOBS }, { KEY_OUT, OPT_OUT }, { KEY_LIST, OPT_LIST },
 	{ KEY_VERIFY, OPT_VERIFY }, { KEY_KEEP, OPT_KEEP }, { KEY_ALL, OPT_ALL },
-	{ KEY_MESSAGE, OPT_MESSAGE }, { KEY_TO, OPT_TO } };
+	{ KEY_MESSAGE, OPT_MESSAGE }, { KEY_TO, OPT_TO },
+	{ KEY_PROTOCOLS, OPT_PROTOCOLS } };
 
 void
 tell(const char *fmt, ...)
@@ -129,6 +132,9 @@ take_option(struct options *o, int key, struct arena *a)
 	case KEY_TO:
 		o->to = str_c(optarg);
 		return 0;
+	case KEY_PROTOCOLS:
+		o->protocols = str_c(optarg);
+		return 0;
 	case KEY_KEEP:
 		return str_to_u64(str_c(optarg), &o->keep);
 	case KEY_GENERATE:
@@ -148,10 +154,27 @@ names(const char *word, const char *name)
 	return str_eq(str_c(word), str_c(name));
 }
 
+/* How many words the name takes: all of them are there, or 0. */
+static int
+words_of_name(const char *name, char **words, int n_words)
+{
+	struct str left = str_c(name);
+	int        n = 0;
+
+	while (left.n > 0) {
+		if (n == n_words || !str_eq(str_cut(&left, ' '), str_c(words[n])))
+			return 0;
+		n++;
+	}
+	return n;
+}
+
 static const struct command *
 find_command(const struct command *table, size_t n, struct options *o)
 {
 	for (size_t i = 0; i < n && o->n_words > 0; i++) {
+		int of_name;
+
 		if (!names(o->words[0], table[i].group))
 			continue;
 		if (table[i].name == NULL) {
@@ -159,9 +182,10 @@ find_command(const struct command *table, size_t n, struct options *o)
 			o->n_words -= 1;
 			return &table[i];
 		}
-		if (o->n_words > 1 && names(o->words[1], table[i].name)) {
-			o->words += 2;
-			o->n_words -= 2;
+		of_name = words_of_name(table[i].name, o->words + 1, o->n_words - 1);
+		if (of_name != 0) {
+			o->words += 1 + of_name;
+			o->n_words -= 1 + of_name;
 			return &table[i];
 		}
 	}

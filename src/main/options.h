@@ -17,7 +17,7 @@ enum option_bit {
 	OPT_LISTEN = 1, OPT_ACCOUNT = 2, OPT_MAILBOX = 4, OPT_FORMAT = 8, OPT_GENERATE = 16,
 	OPT_HASH = 32, OPT_BLOBS = 64, OPT_OUT = 128, OPT_LIST = 256, OPT_VERIFY = 512,
 	    OPT_KEEP = 1024,
-	OPT_ALL = 2048, OPT_MESSAGE = 4096, OPT_TO = 8192
+	OPT_ALL = 2048, OPT_MESSAGE = 4096, OPT_TO = 8192, OPT_PROTOCOLS = 16384
 };
 
 struct options {
@@ -26,7 +26,7 @@ struct options {
 	const char     *data;     /* or NULL */
 	struct str_list listen;
 	struct str      account, mailbox, format, hash;
-	struct str      out, message, to;
+	struct str      out, message, to, protocols;
 	uint64_t        keep;
 	char          **words;    /* after the command's name */
 	int             n_words;
@@ -34,7 +34,7 @@ struct options {
 
 /* One row a command. */
 struct command {
-	const char *group, *name; /* "domain", "add"; the name may be NULL */
+	const char *group, *name; /* "domain", "add"; the name may be NULL, or two words */
 	int         words_min, words_max;
 	unsigned    options;
 	int       (*run)(const struct command *, const struct options *, struct arena *);

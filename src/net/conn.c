@@ -2,6 +2,7 @@
 #include "net/conn.h"
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "net/whole.h"
 
 struct str
@@ -119,6 +120,12 @@ struct str
 conn_tls_cipher(struct conn *c)
 {
 	return c->tls != NULL ? filter_tls_cipher(c->tls) : STR_NONE;
+}
+
+int
+conn_tls_binding(struct conn *c, struct str type, struct buf *to)
+{
+	return c->tls != NULL ? filter_tls_binding(c->tls, type, to) : E_UNSUPPORTED;
 }
 
 void

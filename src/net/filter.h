@@ -15,6 +15,7 @@
 
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "net/address.h"
@@ -61,6 +62,8 @@ struct tls;
 int        filter_tls_new(struct tls *, struct filter *below, struct filter **ret);
 struct str filter_tls_version(struct filter *); /* "TLSv1.3" */
 struct str filter_tls_cipher(struct filter *);
+/* The data of a channel binding, appended: see conn_tls_binding. */
+int        filter_tls_binding(struct filter *, struct str type, struct buf *to);
 /* What went wrong in the handshake: "no shared cipher"; a constant. */
 const char *filter_tls_trouble(struct filter *);
 

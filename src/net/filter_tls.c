@@ -1,6 +1,7 @@
 /* TLS as server, on top of any filter. */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <pthread.h>
 
 #include "base/error.h"
@@ -245,4 +246,77 @@ struct str
 filter_tls_cipher(struct filter *f)
 {
 	return str_c(SSL_get_cipher_name(tls_of(f)->ssl));
+}
+
+/* --- channel bindings --- */
+
+/* RFC 9266 s2. Older versions would need more care than their last years are worth. */
+static int
+bind_exporter(SSL *ssl, struct buf *to)
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	unsigned char     data[32];
+
+	if (SSL_version(ssl) < TLS1_3_VERSION)
+		return E_UNSUPPORTED;
+	if (SSL_export_keying_material(ssl, data, sizeof(data), label, sizeof(label) - 1,
+		(const unsigned char *)"", 0, 1) != 1)
+		return E_UNSUPPORTED;
+	buf_put(to, data, sizeof(data));
+	return to->err;
+}
+
+/* RFC 5929 s4.1: the hash of the certificate's own signature, but SHA-256 for MD5 and SHA-1. */
+static int
+bind_certificate(SSL *ssl, struct buf *to)
+{
+	X509         *cert = SSL_get_certificate(ssl);
+	const EVP_MD *md;
+	unsigned char data[EVP_MAX_MD_SIZE];
+	unsigned      n;
+	int           nid;
+
+	if (cert == NULL || X509_get_signature_info(cert, &nid, NULL, NULL, NULL) != 1)
+		return E_UNSUPPORTED;
+	if (nid == NID_md5 || nid == NID_sha1)
+		nid = NID_sha256;
+	md = EVP_get_digestbynid(nid);
+	if (md == NULL || X509_digest(cert, md, data, &n) != 1)
+		return E_UNSUPPORTED;
+	buf_put(to, data, n);
+	return to->err;
+}
+
+/* RFC 5929 s3.1: the first Finished message of the handshake: the client's, or after a resumption
+ * the server's. Without the extended master secret two channels may have the same (RFC 7627 s1). */
+static int
+bind_unique(SSL *ssl, struct buf *to)
+{
+	unsigned char data[EVP_MAX_MD_SIZE];
+	size_t        n;
+
+	if (SSL_version(ssl) != TLS1_2_VERSION || SSL_get_extms_support(ssl) != 1)
+		return E_UNSUPPORTED;
+	n = SSL_session_reused(ssl) == 1 ? SSL_get_finished(ssl, data, sizeof(data)) :
+					   SSL_get_peer_finished(ssl, data, sizeof(data));
+	if (n == 0 || n > sizeof(data))
+		return E_UNSUPPORTED;
+	buf_put(to, data, n);
+	return to->err;
+}
+
+int
+filter_tls_binding(struct filter *f, struct str type, struct buf *to)
+{
+	SSL *ssl = tls_of(f)->ssl;
+	int  r = E_UNSUPPORTED;
+
+	if (str_eq(type, STR("tls-exporter")))
+		r = bind_exporter(ssl, to);
+	else if (str_eq(type, STR("tls-server-end-point")))
+		r = bind_certificate(ssl, to);
+	else if (str_eq(type, STR("tls-unique")))
+		r = bind_unique(ssl, to);
+	ERR_clear_error();
+	return r;
 }

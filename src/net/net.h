@@ -125,6 +125,11 @@ struct str  conn_local(struct conn *);
 const char *conn_listener(struct conn *);        /* "imaps" */
 struct str  conn_tls_version(struct conn *);     /* "TLSv1.3", or empty */
 struct str  conn_tls_cipher(struct conn *);
+/* What binds a login to this TLS channel, appended: "tls-exporter" (TLS 1.3, RFC 9266),
+ * "tls-server-end-point" (RFC 5929 s4), "tls-unique" (TLS 1.2 with extended master secret, RFC 5929
+ * s3, RFC 7627). At most NET_BINDING_MAX bytes. E_UNSUPPORTED: not here. */
+enum { NET_BINDING_MAX = 64 };
+int         conn_tls_binding(struct conn *, struct str type, struct buf *to);
 /* In close and refused, why it ended: "closed" (STEP_CLOSE), "peer closed", "reset", "timeout",
  * "stop", "input limit", "output limit", "not durable" (before_send), "no session" (open),
  * "no memory", "no TLS here", "bad PROXY header", "address limit", or what OpenSSL says of a

@@ -1,25 +1,8 @@
-#include "proto/sasl.h"
-
 #include <sodium.h>
 
 #include "base/error.h"
 #include "base/own.h"
-
-/* Two names, a password and the two NULs of PLAIN. */
-enum { SECRET_MAX = 2 * SASL_NAME_MAX + SASL_PASSWORD_MAX + 2 };
-
-struct sasl_mechanism {
-	struct str name;
-	/* `fresh` is the response as bytes; NULL when the client gave no initial response. */
-	int (*step)(struct sasl *, const struct str *fresh, struct sasl_reply *ret);
-};
-
-static int
-challenge(struct str text, struct sasl_reply *ret)
-{
-	*ret = (struct sasl_reply){ .kind = SASL_CHALLENGE, .challenge = text };
-	return 0;
-}
+#include "proto/sasl_mechanism.h"
 
 static int
 credentials(struct str user, struct str password, struct sasl_reply *ret)
@@ -40,7 +23,7 @@ step_plain(struct sasl *s, const struct str *fresh, struct sasl_reply *ret)
 	size_t     nuls = 0;
 
 	if (fresh == NULL)
-		return challenge(STR_NONE, ret);
+		return sasl_challenge(STR_NONE, ret);
 	(void)s;
 	left = *fresh;
 	for (size_t i = 0; i < left.n; i++)
@@ -60,34 +43,50 @@ static int
 step_login(struct sasl *s, const struct str *fresh, struct sasl_reply *ret)
 {
 	if (fresh == NULL)
-		return challenge(STR("VXNlcm5hbWU6"), ret);
+		return sasl_challenge(STR("VXNlcm5hbWU6"), ret);
 	if (str_find_byte(*fresh, '\0') != fresh->n)
 		return E_SYNTAX;
 	if (s->turn == 1) {
 		s->name_n = fresh->n;
-		return challenge(STR("UGFzc3dvcmQ6"), ret);
+		return sasl_challenge(STR("UGFzc3dvcmQ6"), ret);
 	}
 	return credentials(str_head(buf_view(&s->secret), s->name_n), *fresh, ret);
 }
 
+#define N(lit) { lit, sizeof(lit) - 1 }
+
 static const struct sasl_mechanism MECHANISMS[] = {
-	{ { "PLAIN", 5 }, step_plain },
-	{ { "LOGIN", 5 }, step_login },
+	{ N("SCRAM-SHA-256-PLUS"), SASL_SCRAM | SASL_BINDING, sasl_step_scram, SCRAM_SHA256 },
+	{ N("SCRAM-SHA-256"), SASL_SCRAM, sasl_step_scram, SCRAM_SHA256 },
+	{ N("SCRAM-SHA-1-PLUS"), SASL_SCRAM | SASL_BINDING, sasl_step_scram, SCRAM_SHA1 },
+	{ N("SCRAM-SHA-1"), SASL_SCRAM, sasl_step_scram, SCRAM_SHA1 },
+	{ N("PLAIN"), SASL_PASSWORD, step_plain, 0 },
+	{ N("LOGIN"), SASL_PASSWORD, step_login, 0 },
 };
 
 struct str
-sasl_mechanism_name(size_t i)
+sasl_mechanism_next(size_t *i, unsigned offers)
 {
-	return i < ARRAY_LEN(MECHANISMS) ? MECHANISMS[i].name : STR_NONE;
+	while (*i < ARRAY_LEN(MECHANISMS)) {
+		const struct sasl_mechanism *m = &MECHANISMS[(*i)++];
+
+		if ((m->needs & ~offers) == 0)
+			return m->name;
+	}
+	return STR_NONE;
 }
 
 int
-sasl_start(struct sasl *s, struct str mechanism)
+sasl_start(struct sasl *s, struct str mechanism, unsigned offers)
 {
 	for (size_t i = 0; i < ARRAY_LEN(MECHANISMS); i++) {
-		if (!str_ieq(mechanism, MECHANISMS[i].name))
+		const struct sasl_mechanism *m = &MECHANISMS[i];
+
+		if (!str_ieq(mechanism, m->name) || (m->needs & ~offers) != 0)
 			continue;
-		*s = (struct sasl){ .mechanism = &MECHANISMS[i], .secret = BUF_INIT(SECRET_MAX) };
+		*s = (struct sasl){ .mechanism = m,
+			.offers = offers,
+			.secret = BUF_INIT(SASL_SECRET_MAX) };
 		return 0;
 	}
 	return E_AUTH_MECHANISM;
@@ -101,15 +100,15 @@ decode(struct sasl *s, struct str text, struct str *ret)
 	size_t n;
 
 	/* One allocation for the whole exchange: growing would leave copies behind. */
-	if (s->secret.p == NULL && buf_room(&s->secret, SECRET_MAX) == NULL)
+	if (s->secret.p == NULL && buf_room(&s->secret, SASL_SECRET_MAX) == NULL)
 		return s->secret.err;
 	to = s->secret.p + s->secret.n;
 	if (text.n > SASL_LINE_MAX)
 		return E_LIMIT;
 	/* The decoder says "no" in the same way to bad text and to too much of it. */
-	if (text.n / 4 * 3 > SECRET_MAX - s->secret.n + 2)
+	if (text.n / 4 * 3 > SASL_SECRET_MAX - s->secret.n + 2)
 		return E_LIMIT;
-	if (sodium_base642bin((unsigned char *)to, SECRET_MAX - s->secret.n, text.p, text.n, NULL,
+	if (sodium_base642bin((unsigned char *)to, SASL_SECRET_MAX - s->secret.n, text.p, text.n, NULL,
 		&n, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
 		return E_SYNTAX;
 	*ret = str_of(to, n);
@@ -137,11 +136,18 @@ sasl_step(struct sasl *s, const struct str *response, struct sasl_reply *ret)
 	return s->mechanism->step(s, &fresh, ret);
 }
 
+enum scram_hash
+sasl_hash(const struct sasl *s)
+{
+	return s->mechanism->hash;
+}
+
 void
 sasl_done(struct sasl *s)
 {
 	if (s->secret.p != NULL)
 		sodium_memzero(s->secret.p, s->secret.cap);
 	buf_done(&s->secret);
+	sasl_scram_drop(s->scram);
 	*s = (struct sasl){ 0 };
 }

@@ -349,6 +349,9 @@ const struct admin_op ADMIN_OPS[] = {
 	{ "account-remove",   run_account_remove },   /* addresses */
 	{ "account-list",     run_account_list },     /* -> accounts */
 	{ "account-show",     run_account_show },     /* addresses -> accounts, mailboxes */
+	{ "account-app-password-add", admin_run_app_add },       /* address, name, protocols */
+	{ "account-app-password-list", admin_run_app_list },     /* address -> app_passwords */
+	{ "account-app-password-remove", admin_run_app_remove }, /* address, name */
 	{ "alias-add",        run_alias_add },        /* address, targets */
 	{ "alias-remove",     run_alias_remove },     /* address, targets (none: all) */
 	{ "alias-list",       run_alias_list },       /* -> aliases */

@@ -68,6 +68,11 @@ struct actor admin_actor(struct admin *);
 /* serve/admin/fault.c, in builds for tests */
 int admin_run_fault(struct admin *);
 
+/* serve/admin/app_ops.c */
+int admin_run_app_add(struct admin *);
+int admin_run_app_list(struct admin *);
+int admin_run_app_remove(struct admin *);
+
 /* serve/admin/store_ops.c */
 int admin_run_snapshot(struct admin *);
 int admin_run_message_list(struct admin *);

@@ -3,35 +3,27 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "proto/sasl.h"
 #include "serve/imap/verbs.h"
 #include "serve/login.h"
 
-struct auth_job {
-	struct sasl  sasl;
-	struct login login;
-	bool         checking; /* login_start was called */
-};
-
+/* The login is the job of its command. */
 static void
-auth_job_drop(void *job)
+login_job_drop(void *job)
 {
-	struct auth_job *j = job;
-
-	sasl_done(&j->sasl);
-	login_done(&j->login);
+	login_done(job);
 }
 
-static struct auth_job *
-auth_job_new(struct imap_session *s, struct imap_command *c)
+static struct login *
+login_job_new(struct imap_session *s, struct imap_command *c)
 {
-	struct auth_job *j = ARENA_NEW(&s->arena, struct auth_job);
+	struct login *l = ARENA_NEW(&s->arena, struct login);
 
-	if (j != NULL) {
-		c->job = j;
-		c->drop = auth_job_drop;
+	if (l != NULL) {
+		c->job = l;
+		c->drop = login_job_drop;
+		login_begin(l, s->server, s->conn, STR("imap"));
 	}
-	return j;
+	return l;
 }
 
 static void
@@ -43,14 +35,17 @@ forget_text(struct imap_session *s)
 }
 
 static int
-keep_login_name(struct imap_session *s, struct str name)
+keep_names(struct imap_session *s, struct str name, struct str device)
 {
-	char *p = mem_alloc(name.n + 1);
+	char *p = mem_alloc(name.n + device.n + 1);
 
 	if (p == NULL)
 		return E_NOMEM;
 	memcpy(p, name.p, name.n);
+	if (device.n != 0)
+		memcpy(p + name.n, device.p, device.n);
 	s->login = str_of(p, name.n);
+	s->device = str_of(p + name.n, device.n);
 	return 0;
 }
 
@@ -70,7 +65,7 @@ logged_in(struct imap_session *s, struct login *l)
 	int r = login_result(l, &s->account);
 
 	if (r == 0)
-		r = keep_login_name(s, login_name(l));
+		r = keep_names(s, login_name(l), login_device(l));
 	if (r < 0) {
 		if (s->account != NULL)
 			account_drop(TAKE(s->account));
@@ -86,91 +81,71 @@ logged_in(struct imap_session *s, struct login *l)
 	return welcome(s);
 }
 
+/* What comes after a step of the login. On a challenge, it is sent and the next line is waited
+ * for. */
 static enum step
-check_password(struct imap_session *s, struct auth_job *j, struct str user, struct str password)
+go_on(struct imap_session *s, struct login *l, enum step step)
 {
-	enum step step;
+	struct buf *out = conn_output(s->conn);
 
-	j->checking = true;
-	step = login_start(&j->login, s->server, s->conn, STR("imap"), user, password);
-	return step == STEP_WAIT ? step : logged_in(s, &j->login);
-}
-
-static enum step
-woken(struct imap_session *s, struct auth_job *j)
-{
-	enum step step = login_woken(&j->login);
-
-	return step == STEP_WAIT ? step : logged_in(s, &j->login);
-}
-
-enum step
-imap_run_login(struct imap_session *s, struct imap_command *c)
-{
-	struct auth_job *j = c->job;
-
-	if (j != NULL)
-		return woken(s, j);
-	j = auth_job_new(s, c);
-	if (j == NULL)
-		return imap_fail(s, E_NOMEM);
-	return check_password(s, j, c->args.login.user, c->args.login.password);
-}
-
-/* One response to the mechanism; on a challenge, it is sent and the next line is waited for. */
-static enum step
-sasl_turn(struct imap_session *s, struct auth_job *j, const struct str *response)
-{
-	struct buf       *out = conn_output(s->conn);
-	struct sasl_reply reply;
-	int               r = sasl_step(&j->sasl, response, &reply);
-
-	if (r < 0) {
-		s->errors++;
-		return imap_fail(s, r);
-	}
-	if (reply.kind == SASL_CREDENTIALS)
-		return check_password(s, j, reply.user, reply.password);
+	if (step == STEP_WAIT)
+		return step;
+	if (step != STEP_NEED)
+		return logged_in(s, l);
 	buf_str(out, STR("+ "));
-	buf_str(out, reply.challenge);
+	buf_str(out, login_challenge(l));
 	buf_str(out, STR("\r\n"));
 	forget_text(s);
 	imap_frame_expect_line(&s->frame);
 	return STEP_NEED;
 }
 
+enum step
+imap_run_login(struct imap_session *s, struct imap_command *c)
+{
+	struct login *l = c->job;
+
+	if (l != NULL)
+		return go_on(s, l, login_woken(l));
+	l = login_job_new(s, c);
+	if (l == NULL)
+		return imap_fail(s, E_NOMEM);
+	return go_on(s, l, login_start(l, c->args.login.user, c->args.login.password));
+}
+
 static enum step
 start_sasl(struct imap_session *s, struct imap_command *c)
 {
-	struct auth_job *j = auth_job_new(s, c);
-	struct str       initial = c->args.authenticate.initial;
-	int              r;
+	struct login *l = login_job_new(s, c);
+	struct str    initial = c->args.authenticate.initial;
+	int           r;
 
-	if (j == NULL)
+	if (l == NULL)
 		return imap_fail(s, E_NOMEM);
-	r = sasl_start(&j->sasl, c->args.authenticate.mechanism);
+	r = login_sasl_start(l, c->args.authenticate.mechanism);
 	if (r < 0)
 		return imap_fail(s, r);
 	if (initial.n == 0)
 		initial = STR("=");
-	return sasl_turn(s, j, c->args.authenticate.has_initial ? &initial : NULL);
+	return go_on(s, l, login_sasl(l, c->args.authenticate.has_initial ? &initial : NULL));
 }
 
 enum step
 imap_run_authenticate(struct imap_session *s, struct imap_command *c)
 {
-	struct auth_job *j = c->job;
-	struct str       line;
-	enum step        step;
+	struct login *l = c->job;
+	struct str    line;
+	enum step     step;
 
-	if (j != NULL && j->checking)
-		return woken(s, j);
-	step = j == NULL ? start_sasl(s, c) : STEP_NEED;
+	if (l != NULL && login_is_waiting(l))
+		step = go_on(s, l, login_woken(l));
+	else
+		step = l == NULL ? start_sasl(s, c) : STEP_NEED;
 	while (step == STEP_NEED) {
 		step = imap_read_line(s, &line);
 		if (step != STEP_DONE)
 			return step;
-		step = sasl_turn(s, c->job, &line);
+		step = go_on(s, c->job, login_sasl(c->job, &line));
 	}
 	return step;
 }

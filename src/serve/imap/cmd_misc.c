@@ -1,6 +1,5 @@
 /* CAPABILITY, NOOP and CHECK, ID, ENABLE, NAMESPACE. RFC 3501 s6.1, RFC 2971, RFC 5161, RFC 2342 */
 #include "base/log.h"
-#include "proto/sasl.h"
 #include "serve/imap/verbs.h"
 #include "serve/login.h"
 
@@ -34,18 +33,13 @@ static const struct {
 static void
 put_login_capabilities(struct imap_session *s, struct buf *out)
 {
-	struct str name;
-
 	if (conn_can_tls(s->conn) && !conn_is_tls(s->conn))
 		buf_str(out, STR(" STARTTLS"));
 	if (!login_is_private(s->conn)) {
 		buf_str(out, STR(" LOGINDISABLED"));
 		return;
 	}
-	for (size_t i = 0; (name = sasl_mechanism_name(i)).n != 0; i++) {
-		buf_str(out, STR(" AUTH="));
-		buf_str(out, name);
-	}
+	login_put_mechanisms(s->server, s->conn, STR(" AUTH="), STR_NONE, out);
 }
 
 void

@@ -49,6 +49,7 @@ imap_actor(const struct imap_session *s)
 		.session = conn_id(s->conn),
 		.peer = conn_peer(s->conn),
 		.login = s->login,
+		.device = s->device,
 	};
 }
 

@@ -89,7 +89,8 @@ struct imap_session {
 	bool                 stopping;  /* say BYE at the next boundary */
 	uint32_t             errors;    /* bad commands in a row; before login all of them */
 	struct account      *account;   /* from AUTH on */
-	struct str           login;     /* as typed; on the heap */
+	struct str           login;     /* as typed; on the heap, with the device behind it */
+	struct str           device;    /* see struct actor */
 	struct view    *view;      /* in SELECTED */
 	struct imap_command *cmd;       /* NULL between commands */
 	struct arena         arena;     /* the command's */

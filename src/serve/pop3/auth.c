@@ -9,7 +9,6 @@
 enum step
 pop3_auth_failed(struct pop3_session *s, int err)
 {
-	sasl_done(&s->sasl);
 	login_done(&s->login);
 	pop3_box_done(&s->box);
 	buf_reset(&s->user);
@@ -29,62 +28,48 @@ login_ended(struct pop3_session *s)
 		return pop3_auth_failed(s, r);
 	buf_reset(&s->user);
 	buf_str(&s->user, login_name(&s->login));
+	buf_reset(&s->device);
+	buf_str(&s->device, login_device(&s->login));
 	login_done(&s->login);
-	if (s->user.err < 0)
-		return pop3_auth_failed(s, s->user.err);
+	if (s->user.err < 0 || s->device.err < 0)
+		return pop3_auth_failed(s, E_NOMEM);
 	pop3_set_state(s, POP3_OPENING);
+	return STEP_DONE;
+}
+
+/* What comes after a step of the login. */
+static enum step
+go_on(struct pop3_session *s, enum step step)
+{
+	struct buf *out = conn_output(s->conn);
+
+	if (step == STEP_DONE)
+		return login_ended(s);
+	if (step == STEP_WAIT) {
+		pop3_set_state(s, POP3_IN_LOGIN);
+		return STEP_WAIT;
+	}
+	buf_str(out, STR("+ ")); /* the blank stays when the challenge is empty */
+	buf_str(out, login_challenge(&s->login));
+	buf_str(out, STR("\r\n"));
+	pop3_set_state(s, POP3_IN_AUTH);
 	return STEP_DONE;
 }
 
 enum step
 pop3_login_woken(struct pop3_session *s)
 {
-	enum step step = login_woken(&s->login);
-
-	return step == STEP_WAIT ? step : login_ended(s);
-}
-
-static enum step
-login_begin(struct pop3_session *s, struct str user, struct str password)
-{
-	enum step step = login_start(&s->login, s->server, s->conn, STR("pop3"), user, password);
-
-	if (step != STEP_WAIT)
-		return login_ended(s);
-	pop3_set_state(s, POP3_IN_LOGIN);
-	return STEP_WAIT;
+	return go_on(s, login_woken(&s->login));
 }
 
 enum step
 pop3_pass(struct pop3_session *s, const union pop3_args *a)
 {
-	return login_begin(s, buf_view(&s->user), a->text);
+	login_begin(&s->login, s->server, s->conn, STR("pop3"));
+	return go_on(s, login_start(&s->login, buf_view(&s->user), a->text));
 }
 
 /* --- AUTH --- */
-
-static enum step
-advance(struct pop3_session *s, const struct str *response)
-{
-	struct sasl_reply reply;
-	enum step         step;
-	int               r = sasl_step(&s->sasl, response, &reply);
-
-	if (r < 0)
-		return pop3_auth_failed(s, r);
-	if (reply.kind == SASL_CHALLENGE) {
-		struct buf *out = conn_output(s->conn);
-
-		buf_str(out, STR("+ ")); /* the blank stays when the challenge is empty */
-		buf_str(out, reply.challenge);
-		buf_str(out, STR("\r\n"));
-		pop3_set_state(s, POP3_IN_AUTH);
-		return STEP_DONE;
-	}
-	step = login_begin(s, reply.user, reply.password);
-	sasl_done(&s->sasl);
-	return step;
-}
 
 /* AUTH alone asks for the names: never in an RFC, but Outlook does. */
 static enum step
@@ -93,10 +78,7 @@ tell_mechanisms(struct pop3_session *s)
 	struct buf *out = conn_output(s->conn);
 
 	pop3_ok(s, "mechanisms follow");
-	for (size_t i = 0; sasl_mechanism_name(i).n != 0; i++) {
-		buf_str(out, sasl_mechanism_name(i));
-		buf_str(out, STR("\r\n"));
-	}
+	login_put_mechanisms(s->server, s->conn, STR_NONE, STR("\r\n"), out);
 	buf_str(out, STR(".\r\n"));
 	return STEP_DONE;
 }
@@ -108,16 +90,17 @@ pop3_auth_begin(struct pop3_session *s, const union pop3_args *a)
 
 	if (a->auth.mechanism.n == 0)
 		return tell_mechanisms(s);
-	r = sasl_start(&s->sasl, a->auth.mechanism);
+	login_begin(&s->login, s->server, s->conn, STR("pop3"));
+	r = login_sasl_start(&s->login, a->auth.mechanism);
 	if (r < 0)
 		return pop3_fail(s, r);
-	return advance(s, a->auth.has_initial ? &a->auth.initial : NULL);
+	return go_on(s, login_sasl(&s->login, a->auth.has_initial ? &a->auth.initial : NULL));
 }
 
 enum step
 pop3_auth_line(struct pop3_session *s, struct str line)
 {
-	return advance(s, &line);
+	return go_on(s, login_sasl(&s->login, &line));
 }
 
 /* --- opening --- */

@@ -79,6 +79,7 @@ pop3_actor(const struct pop3_session *s)
 		.session = conn_id(s->conn),
 		.peer = conn_peer(s->conn),
 		.login = buf_view(&s->user),
+		.device = buf_view(&s->device),
 	};
 }
 
@@ -228,7 +229,7 @@ pop3_close(void *session)
 		    LOG_U("bytes", s->sent_bytes), LOG_U("deleted", s->n_deleted));
 	pop3_box_done(&s->box);
 	login_done(&s->login);
-	sasl_done(&s->sasl);
+	buf_done(&s->device);
 	buf_done(&s->user);
 	mem_free(s);
 }
@@ -244,6 +245,7 @@ pop3_open(void *server, struct conn *c, void **ret)
 	s->conn = c;
 	s->state = POP3_AUTHORIZATION;
 	buf_init(&s->user, SASL_NAME_MAX);
+	buf_init(&s->device, APP_NAME_MAX);
 	conn_timeout(c, s->server->limits.login_idle_ms);
 	conn_deadline(c, s->server->limits.pop3_idle_ms);
 	conn_at_boundary(c, true);

@@ -9,7 +9,6 @@
 #define SERVE_POP3_SESSION_H
 
 #include "proto/pop3.h"
-#include "proto/sasl.h"
 #include "serve/login.h"
 #include "serve/pop3/box.h"
 
@@ -51,8 +50,8 @@ struct pop3_session {
 	unsigned            pending;  /* WHY_EOF, WHY_SHUTDOWN */
 	struct buf          user;     /* of USER, until PASS; after login the name as typed */
 	struct kv_waiter waiter; /* of before_send */
+	struct buf          device;   /* after login, see struct actor */
 	struct login        login;
-	struct sasl         sasl;
 	struct pop3_box     box;
 	struct pop3_listing listing;
 	struct pop3_sending sending;

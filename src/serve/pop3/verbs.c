@@ -96,17 +96,6 @@ pop3_command(struct pop3_session *s, struct str line)
 
 /* --- the small commands --- */
 
-static void
-put_sasl(struct buf *out)
-{
-	buf_str(out, STR("SASL"));
-	for (size_t i = 0; sasl_mechanism_name(i).n != 0; i++) {
-		buf_byte(out, ' ');
-		buf_str(out, sasl_mechanism_name(i));
-	}
-	buf_str(out, STR("\r\n"));
-}
-
 /* RFC 2449 s5: what is told before the login is told after it, too; STLS is not, as RFC 2595 s4
  * names it only where it is allowed. RFC 5034 s4: no password mechanism where none may be used. */
 static enum step
@@ -118,8 +107,9 @@ run_capa(struct pop3_session *s, const union pop3_args *a)
 	pop3_ok(s, "capabilities follow");
 	buf_str(out, STR("TOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"));
 	if (login_is_private(s->conn)) {
-		buf_str(out, STR("USER\r\n"));
-		put_sasl(out);
+		buf_str(out, STR("USER\r\nSASL"));
+		login_put_mechanisms(s->server, s->conn, STR(" "), STR_NONE, out);
+		buf_str(out, STR("\r\n"));
 	}
 	if (s->state == POP3_AUTHORIZATION && conn_can_tls(s->conn) && !conn_is_tls(s->conn))
 		buf_str(out, STR("STLS\r\n"));

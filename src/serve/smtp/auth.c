@@ -8,7 +8,6 @@
 enum step
 smtp_auth_failed(struct smtp_session *s, int err)
 {
-	sasl_done(&s->sasl);
 	login_done(&s->login);
 	smtp_set_state(s, SMTP_READY);
 	/* RFC 4954 s4: a response over the limit. */
@@ -37,53 +36,45 @@ login_done_with(struct smtp_session *s)
 	return STEP_DONE;
 }
 
+/* What comes after a step of the login. */
+static enum step
+go_on(struct smtp_session *s, enum step step)
+{
+	struct buf *out = conn_output(s->conn);
+
+	if (step == STEP_DONE)
+		return login_done_with(s);
+	if (step == STEP_WAIT) {
+		smtp_set_state(s, SMTP_IN_LOGIN);
+		return STEP_WAIT;
+	}
+	buf_str(out, STR("334 ")); /* the blank stays when the challenge is empty */
+	buf_str(out, login_challenge(&s->login));
+	buf_str(out, STR("\r\n"));
+	smtp_set_state(s, SMTP_IN_AUTH);
+	return STEP_DONE;
+}
+
 enum step
 smtp_auth_woken(struct smtp_session *s)
 {
-	enum step step = login_woken(&s->login);
-
-	return step == STEP_WAIT ? step : login_done_with(s);
-}
-
-static enum step
-advance(struct smtp_session *s, const struct str *response)
-{
-	struct sasl_reply reply;
-	enum step         step;
-	int               r = sasl_step(&s->sasl, response, &reply);
-
-	if (r < 0)
-		return smtp_auth_failed(s, r);
-	if (reply.kind == SASL_CHALLENGE) {
-		struct buf *out = conn_output(s->conn);
-
-		buf_str(out, STR("334 ")); /* the blank stays when the challenge is empty */
-		buf_str(out, reply.challenge);
-		buf_str(out, STR("\r\n"));
-		smtp_set_state(s, SMTP_IN_AUTH);
-		return STEP_DONE;
-	}
-	step = login_start(
-	    &s->login, s->server, s->conn, s->kind->name, reply.user, reply.password);
-	sasl_done(&s->sasl);
-	if (step != STEP_WAIT)
-		return login_done_with(s);
-	smtp_set_state(s, SMTP_IN_LOGIN);
-	return STEP_WAIT;
+	return go_on(s, login_woken(&s->login));
 }
 
 enum step
 smtp_auth_begin(struct smtp_session *s, const union smtp_args *a)
 {
-	int r = sasl_start(&s->sasl, a->auth.mechanism);
+	int r;
 
+	login_begin(&s->login, s->server, s->conn, s->kind->name);
+	r = login_sasl_start(&s->login, a->auth.mechanism);
 	if (r < 0)
 		return smtp_fail(s, r);
-	return advance(s, a->auth.has_initial ? &a->auth.initial : NULL);
+	return go_on(s, login_sasl(&s->login, a->auth.has_initial ? &a->auth.initial : NULL));
 }
 
 enum step
 smtp_auth_line(struct smtp_session *s, struct str line)
 {
-	return advance(s, &line);
+	return go_on(s, login_sasl(&s->login, &line));
 }

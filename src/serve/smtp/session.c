@@ -291,7 +291,6 @@ smtp_close(void *session)
 	smtp_tx_reset(s);
 	arena_done(&s->command);
 	login_done(&s->login);
-	sasl_done(&s->sasl);
 	buf_done(&s->host);
 	buf_done(&s->login_as);
 	mem_free(s);

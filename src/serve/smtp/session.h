@@ -9,7 +9,6 @@
 #ifndef SERVE_SMTP_SESSION_H
 #define SERVE_SMTP_SESSION_H
 
-#include "proto/sasl.h"
 #include "proto/smtp.h"
 #include "proto/smtp_data.h"
 #include "proto/smtp_header.h"
@@ -115,7 +114,6 @@ struct smtp_session {
 	struct buf              login_as;
 	struct login            login;
 	struct kv_waiter        waiter;     /* while IN_SYNC */
-	struct sasl             sasl;
 	struct arena            command;
 	struct smtp_tx          tx;
 	struct smtp_chunk       chunk;

@@ -164,10 +164,7 @@ put_auth_line(struct smtp_session *s, struct buf *out)
 	if (!s->kind->auth || s->logged_in || !login_is_private(s->conn))
 		return;
 	buf_str(out, STR("250-AUTH"));
-	for (size_t i = 0; sasl_mechanism_name(i).n != 0; i++) {
-		buf_byte(out, ' ');
-		buf_str(out, sasl_mechanism_name(i));
-	}
+	login_put_mechanisms(s->server, s->conn, STR(" "), STR_NONE, out);
 	buf_str(out, STR("\r\n"));
 }
 

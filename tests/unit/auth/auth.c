@@ -49,17 +49,17 @@ teardown(void **state)
 static struct auth_try
 try_of(const char *login, const char *password, const char *peer)
 {
-	return (struct auth_try){ str_c(login), str_c(password), str_c(peer) };
+	return (struct auth_try){ str_c(login), str_c(password), str_c(peer), STR("imap") };
 }
 
 static int
 check(struct fixture *f, const char *login, const char *password)
 {
 	struct auth_try t = try_of(login, password, "192.0.2.1");
-	uint64_t        id = 0;
-	int             r = auth_check(f->auth, &t, &id);
+	struct auth_who who = { 0 };
+	int             r = auth_check(f->auth, &t, &who);
 
-	assert_int_equal(id, r == 0 ? f->ann : 0);
+	assert_int_equal(who.account, r == 0 ? f->ann : 0);
 	return r;
 }
 
@@ -67,10 +67,10 @@ static int
 cached(struct fixture *f, const char *login, const char *password)
 {
 	struct auth_try t = try_of(login, password, "192.0.2.1");
-	uint64_t        id = 0;
-	int             r = auth_check_cached(f->auth, &t, &id);
+	struct auth_who who = { 0 };
+	int             r = auth_check_cached(f->auth, &t, &who);
 
-	assert_int_equal(id, r == 0 ? f->ann : 0);
+	assert_int_equal(who.account, r == 0 ? f->ann : 0);
 	return r;
 }
 
@@ -94,9 +94,9 @@ static void
 fail_once(struct fixture *f, const char *login, const char *password, const char *peer)
 {
 	struct auth_try t = try_of(login, password, peer);
-	uint64_t        id;
+	struct auth_who who;
 
-	assert_int_equal(auth_check(f->auth, &t, &id), E_AUTH_FAILED);
+	assert_int_equal(auth_check(f->auth, &t, &who), E_AUTH_FAILED);
 }
 
 static void
@@ -265,7 +265,7 @@ test_storage_failure_is_temporary(void **state)
 	struct directory *d;
 	struct auth     *auth;
 	struct auth_try  t = try_of("ann@x.org", RIGHT, "");
-	uint64_t         id;
+	struct auth_who  id;
 
 	(void)f;
 	assert_ok(kv_mem_open(&kv));
@@ -289,7 +289,7 @@ work(void *arg)
 	for (int i = 0; i < 20; i++) {
 		struct auth_try right = try_of("ann@x.org", RIGHT, "192.0.2.1");
 		struct auth_try wrong = try_of("ann@x.org", i % 2 ? "a" : "b", "192.0.2.1");
-		uint64_t        id;
+		struct auth_who id;
 
 		assert_ok(auth_check(f->auth, &right, &id));
 		(void)auth_check_cached(f->auth, &right, &id);

@@ -35,7 +35,7 @@ plain(const char *base64)
 	struct sasl_reply    reply;
 	int                  r;
 
-	assert_int_equal(sasl_start(&s, STR("plain")), 0);
+	assert_int_equal(sasl_start(&s, STR("plain"), SASL_PASSWORD), 0);
 	r = step(&s, base64, &reply);
 	if (r == 0)
 		assert_int_equal(reply.kind, SASL_CREDENTIALS);
@@ -46,14 +46,15 @@ static void
 test_names(void **state)
 {
 	OWN_SASL struct sasl s = { 0 };
+	size_t               i = 0;
 
 	(void)state;
-	check_str(sasl_mechanism_name(0), "PLAIN");
-	check_str(sasl_mechanism_name(1), "LOGIN");
-	assert_int_equal(sasl_mechanism_name(2).n, 0);
-	assert_int_equal(sasl_start(&s, STR("CRAM-MD5")), E_AUTH_MECHANISM);
-	assert_int_equal(sasl_start(&s, STR("PLAI")), E_AUTH_MECHANISM);
-	assert_int_equal(sasl_start(&s, STR("")), E_AUTH_MECHANISM);
+	check_str(sasl_mechanism_next(&i, SASL_PASSWORD), "PLAIN");
+	check_str(sasl_mechanism_next(&i, SASL_PASSWORD), "LOGIN");
+	assert_int_equal(sasl_mechanism_next(&i, SASL_PASSWORD).n, 0);
+	assert_int_equal(sasl_start(&s, STR("CRAM-MD5"), SASL_PASSWORD), E_AUTH_MECHANISM);
+	assert_int_equal(sasl_start(&s, STR("PLAI"), SASL_PASSWORD), E_AUTH_MECHANISM);
+	assert_int_equal(sasl_start(&s, STR(""), SASL_PASSWORD), E_AUTH_MECHANISM);
 }
 
 static void
@@ -63,7 +64,7 @@ test_plain(void **state)
 	struct sasl_reply    reply;
 
 	(void)state;
-	assert_int_equal(sasl_start(&s, STR("PLAIN")), 0);
+	assert_int_equal(sasl_start(&s, STR("PLAIN"), SASL_PASSWORD), 0);
 	assert_int_equal(step(&s, NULL, &reply), 0);
 	assert_int_equal(reply.kind, SASL_CHALLENGE);
 	assert_int_equal(reply.challenge.n, 0);
@@ -108,7 +109,7 @@ test_cancel(void **state)
 	struct sasl_reply    reply;
 
 	(void)state;
-	assert_int_equal(sasl_start(&s, STR("LOGIN")), 0);
+	assert_int_equal(sasl_start(&s, STR("LOGIN"), SASL_PASSWORD), 0);
 	assert_int_equal(step(&s, NULL, &reply), 0);
 	assert_int_equal(step(&s, "*", &reply), E_AUTH_CANCELLED);
 }
@@ -119,7 +120,7 @@ check_login(const char *initial)
 	OWN_SASL struct sasl s = { 0 };
 	struct sasl_reply    reply;
 
-	assert_int_equal(sasl_start(&s, STR("login")), 0);
+	assert_int_equal(sasl_start(&s, STR("login"), SASL_PASSWORD), 0);
 	assert_int_equal(step(&s, initial, &reply), 0);
 	if (initial == NULL) {
 		check_str(reply.challenge, "VXNlcm5hbWU6");
@@ -148,11 +149,11 @@ test_login_refused(void **state)
 	struct sasl_reply    reply;
 
 	(void)state;
-	assert_int_equal(sasl_start(&s, STR("LOGIN")), 0);
+	assert_int_equal(sasl_start(&s, STR("LOGIN"), SASL_PASSWORD), 0);
 	assert_int_equal(step(&s, "=", &reply), 0);
 	assert_int_equal(step(&s, "cGFzcw==", &reply), E_AUTH_FAILED);
 	sasl_done(&s);
-	assert_int_equal(sasl_start(&s, STR("LOGIN")), 0);
+	assert_int_equal(sasl_start(&s, STR("LOGIN"), SASL_PASSWORD), 0);
 	assert_int_equal(step(&s, "dABt", &reply), E_SYNTAX);
 }
 
@@ -170,7 +171,7 @@ test_limits(void **state)
 	assert_int_equal(plain(text), E_LIMIT);
 	memset(text, 'Y', sizeof(text) - 1);
 	text[(SASL_NAME_MAX + 4) / 3 * 4] = '\0';
-	assert_int_equal(sasl_start(&s, STR("LOGIN")), 0);
+	assert_int_equal(sasl_start(&s, STR("LOGIN"), SASL_PASSWORD), 0);
 	assert_int_equal(step(&s, text, &reply), 0);
 	assert_int_equal(step(&s, "cGFzcw==", &reply), E_LIMIT);
 }
