@@ -70,8 +70,10 @@ def measure(arguments):
 def one(servers, peer, work):
     """Figures of one work after a warm-up; what is done message by message is counted so."""
     servers.warm_up(peer, work)
-    words = servers.words(peer, work, SECONDS)
-    figures = turn(peer, lambda: run_load(servers.place, words, SECONDS))
+    # The first SELECT of a million messages and one search of them may take a second each.
+    seconds = SECONDS if work.box.messages <= 100_000 else 3 * SECONDS
+    words = servers.words(peer, work, seconds)
+    figures = turn(peer, lambda: run_load(servers.place, words, seconds))
     if work.name == "search-body":
         figures["cpu_us"] /= work.box.messages
     return figures
@@ -161,7 +163,7 @@ FIGURES = {"per_second": "messages a second", "server_cpu": "CPU of the server, 
 
 
 def imports(servers, folder, sizes):
-    """Time and memory of `postrider import` into a running server: neither grows with the mailbox."""
+    """Time and memory of `postrider import` into a running server; the memory must not grow."""
     peer = servers.peers["postrider"]
     rows = {(kind, key): {"operation": f"{kind}: {title}", "server": "postrider", "values": {},
                           "failed": ""} for kind in KINDS for key, title in FIGURES.items()}

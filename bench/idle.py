@@ -14,14 +14,17 @@ RATE = 50  # a second: latency of a calm server
 
 
 def measure(servers, sessions):
-    """server -> {"sessions", "memory_each", "p50_us", "p99_us", "failed"}; the peers hold a hundredth."""
+    """server -> {"sessions", "memory_each", "p50_us", "p99_us", "failed"}.
+
+    The peers hold a hundredth of the sessions."""
     result = {}
     for name, peer in servers.peers.items():
         if name == "postfix":
             continue
         count = sessions if name == "postrider" else max(sessions // 100, 1)
         say(f"{count} idle TLS sessions on {peer.title}")
-        result[name] = {"title": peer.title, "sessions": count, "failed": servers.failed.get(name, "")}
+        result[name] = {"title": peer.title, "sessions": count,
+                        "failed": servers.failed.get(name, "")}
         if result[name]["failed"]:
             continue
         try:
@@ -42,8 +45,8 @@ def measure(servers, sessions):
 def hold(servers, peer, count):
     """Opens the sessions, weighs them, lets the load measure deliveries, and ends it."""
     peer.group.settle()
-    words = [servers.place.build / "bench" / "bench-load", "idle", "--port", peer.ports["imaps"], "--tls",
-             *servers.of(WATCHED), "--connections", count, "--deliver", peer.ports["lmtp"],
+    words = [servers.place.build / "bench" / "bench-load", "idle", "--port", peer.ports["imaps"],
+             "--tls", *servers.of(WATCHED), "--connections", count, "--deliver", peer.ports["lmtp"],
              "--count", DELIVERIES if peer.name == "postrider" else FEWER, "--rate", RATE]
     empty = peer.group.memory()
     with subprocess.Popen([str(w) for w in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -73,5 +76,6 @@ def watch(load, peer):
     told = json.loads(out)
     if load.returncode != 0 or told["failed"]:
         raise Wrong(f"{told['failed']} wrong: {told['first_error']}")
-    return {"memory": memory, "p50_us": told["latency_us"]["p50"], "p99_us": told["latency_us"]["p99"],
+    latency = told["latency_us"]
+    return {"memory": memory, "p50_us": latency["p50"], "p99_us": latency["p99"],
             "deliveries": told["ok"]}

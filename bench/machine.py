@@ -13,7 +13,7 @@ POSTFIX_SERVICE = Path("/etc/systemd/system/multi-user.target.wants/postfix.serv
 
 
 def prepare(root, peers):
-    """The packages that the peers need, and as many open files as may be: there will be many sessions."""
+    """The packages that the peers need, and as many open files as may be, for many sessions."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if not peers:
@@ -29,16 +29,16 @@ def prepare(root, peers):
 def build(root, folder):
     """A release build of the program and of the load generator, brought up to date."""
     if not (folder / "build.ninja").exists():
-        subprocess.run(["meson", "setup", folder, root, "--buildtype=release", "-Db_ndebug=if-release"],
-                       check=True, stdout=subprocess.DEVNULL)
-    done = subprocess.run(["ninja", "-C", folder, "--quiet", "postrider", "bench/bench-load"], text=True,
-                          capture_output=True)
+        subprocess.run(["meson", "setup", folder, root, "--buildtype=release",
+                        "-Db_ndebug=if-release"], check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(["ninja", "-C", folder, "--quiet", "postrider", "bench/bench-load"],
+                          text=True, capture_output=True)
     if done.returncode != 0:
         sys.exit(done.stdout + done.stderr)
 
 
 def sync_us(folder, times=200):
-    """Median time of a 4 KiB append and fdatasync on the disk of the measurement, in microseconds."""
+    """Median time of a 4 KiB append and fdatasync on the measurement's disk, in microseconds."""
     path, taken = folder / "sync", []
     with open(path, "wb", buffering=0) as file:
         for _ in range(times):
@@ -51,7 +51,8 @@ def sync_us(folder, times=200):
 
 
 def filesystem(folder):
-    done = subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", folder], text=True, capture_output=True)
+    done = subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", folder], text=True,
+                          capture_output=True)
     return done.stdout.strip()
 
 
@@ -61,9 +62,12 @@ def describe(root, folder):
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     kind = filesystem(folder)
     if kind in ("tmpfs", "ramfs"):
-        print(f"{folder} is {kind}: syncs cost nothing there, the figures say little", file=sys.stderr)
-    commit = subprocess.run(["git", "-C", root, "describe", "--always", "--dirty"], text=True, capture_output=True)
-    return {"when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "commit": commit.stdout.strip(),
-            "processor": model[1] if model else platform.machine(), "cores": os.cpu_count(),
-            "memory_gib": round(int(memory[1]) / 2**20, 1), "kernel": platform.release(), "filesystem": kind,
-            "sync_us": sync_us(folder), "load_average": os.getloadavg()[0]}
+        print(f"{folder} is {kind}: syncs cost nothing there, the figures say little",
+              file=sys.stderr)
+    commit = subprocess.run(["git", "-C", root, "describe", "--always", "--dirty"], text=True,
+                            capture_output=True)
+    return {"when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+            "commit": commit.stdout.strip(), "cores": os.cpu_count(),
+            "processor": model[1] if model else platform.machine(),
+            "memory_gib": round(int(memory[1]) / 2**20, 1), "kernel": platform.release(),
+            "filesystem": kind, "sync_us": sync_us(folder), "load_average": os.getloadavg()[0]}

@@ -12,6 +12,10 @@ class Wrong(Exception):
     """An answer was wrong, or the load could not run: there is no figure, only this text."""
 
 
+def ended(done):
+    return f"bench-load ended with {done.returncode}: {done.stderr.strip()[-300:] or done.stdout}"
+
+
 def run_load(place, words, seconds):
     """bench-load's JSON; Wrong when any answer was."""
     program = place.build / "bench" / "bench-load"
@@ -23,18 +27,19 @@ def run_load(place, words, seconds):
     try:
         told = json.loads(done.stdout)
     except ValueError:
-        raise Wrong(f"bench-load ended with {done.returncode}: {done.stderr.strip()[-300:]}") from None
+        raise Wrong(ended(done)) from None
     if told["failed"]:
-        raise Wrong(f"{told['failed']} of {told['ok'] + told['failed']} wrong: {told['first_error']}")
-    if done.returncode != 0:
-        raise Wrong(f"bench-load ended with {done.returncode}: {done.stderr.strip()[-300:] or done.stdout}")
+        wrong, all_of_them = told["failed"], told["ok"] + told["failed"]
+        raise Wrong(f"{wrong} of {all_of_them} wrong: {told['first_error']}")
     if not told["ok"]:
         raise Wrong("nothing was done in the time of a round")
+    if done.returncode != 0:
+        raise Wrong(ended(done))
     return told
 
 
 def turn(peer, load, settle=3.0):
-    """Calls load() against a server that is paused before and after; gives the figures of a round."""
+    """Calls load() on a server that is paused before and after; gives the figures of a round."""
     groups = peer.groups()
     peer.resume()
     try:

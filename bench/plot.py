@@ -1,5 +1,5 @@
-"""Plots as plain SVG, without a library. A viewer that does not know the page's colours gets greys that
-can be read on light and on dark ones."""
+"""Plots as plain SVG, without a library. A viewer that does not know the page's colours gets greys
+that can be read on light and on dark ones."""
 import math
 from html import escape
 
@@ -36,7 +36,8 @@ def svg(height, title, parts):
 
 
 def text(x, y, words, kind="", anchor="start"):
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{escape(str(words))}</text>'
+    return (f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">'
+            f'{escape(str(words))}</text>')
 
 
 def line(x1, y1, x2, y2, kind):
@@ -44,7 +45,8 @@ def line(x1, y1, x2, y2, kind):
 
 
 def rect(x, y, width, height, kind):
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0.5):.1f}" height="{height}" rx="2" class="{kind}"/>'
+    return (f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0.5):.1f}" height="{height}" '
+            f'rx="2" class="{kind}"/>')
 
 
 def log_scale(lowest, highest, left, right):
@@ -76,7 +78,7 @@ LABELS, ROW = 310, 25
 
 
 def ratio_bars(title, note, rows):
-    """rows of (label, {"median", "min", "max"}, mark or None): bars from 1 on a logarithmic axis."""
+    """rows of (label, {"median", "min", "max"}, mark or None): bars from 1, logarithmic."""
     rows = [row for row in rows if row[1]]
     if not rows:
         return None
@@ -101,7 +103,8 @@ def ratio_bar(at, y, label, ratio, mark):
     parts = [text(LABELS - 12, y + 17, label, "", "end"),
              rect(left, y + 5, right - left, 15, "missed" if missed else "bar"),
              line(at(ratio["min"]), y + 12.5, at(ratio["max"]), y + 12.5, "spread")]
-    parts += [line(at(ratio[end]), y + 9, at(ratio[end]), y + 16, "spread") for end in ("min", "max")]
+    parts += [line(at(ratio[end]), y + 9, at(ratio[end]), y + 16, "spread")
+              for end in ("min", "max")]
     return parts + [line(at(mark), y + 2, at(mark), y + 23, "mark")] if mark else parts
 
 
@@ -111,7 +114,7 @@ PANEL_COLUMNS, PANEL_HEIGHT = 3, 190
 
 
 def growth_panels(title, note, part, key):
-    """One panel an operation: cost of one over the size, both logarithmic; all panels share their axes' form."""
+    """One panel an operation: cost of one over the size, both logarithmic."""
     operations = list(dict.fromkeys(row["operation"] for row in part["rows"] if row[key]))
     servers = list(dict.fromkeys(row["server"] for row in part["rows"]))
     if not operations:
@@ -138,7 +141,8 @@ def panel(x, y, width, operation, rows, frame):
     across = log_scale(min(steps), max(steps) if len(steps) > 1 else min(steps) * 10, left, right)
     up = log_scale(lowest, highest, bottom, top)
     parts = [text(left, y + 16, operation)]
-    for tick in (10**e for e in range(math.ceil(math.log10(lowest)), math.floor(math.log10(highest)) + 1)):
+    decades = range(math.ceil(math.log10(lowest)), math.floor(math.log10(highest)) + 1)
+    for tick in (10**e for e in decades):
         parts += [line(left, up(tick), right, up(tick), "grid"),
                   text(left - 6, up(tick) + 4, short(tick), "small", "end")]
     parts += [text(across(step), bottom + 16, short(step), "small", "middle") for step in steps]
@@ -147,7 +151,8 @@ def panel(x, y, width, operation, rows, frame):
         points = [(across(int(step)), up(v)) for step, v in row[key].items()]
         drawn = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
         parts.append(f'<polyline points="{drawn}" class="line line{i}"/>')
-        parts += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" class="dot{i}"/>' for px, py in points]
+        parts += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" class="dot{i}"/>'
+                  for px, py in points]
     return parts
 
 
@@ -158,12 +163,15 @@ def pictures(data):
             "orange: the mark is missed")
     of = {}
     for key, mark, name, title in (
-            ("per_second", "mark", "throughput.svg", "How many times as much as Dovecot, in the same time"),
-            ("cpu_us", "cpu_mark", "cpu.svg", "How many times less CPU time than Dovecot, for the same work")):
+            ("per_second", "mark", "throughput.svg",
+             "How many times as much as Dovecot, in the same time"),
+            ("cpu_us", "cpu_mark", "cpu.svg",
+             "How many times less CPU time than Dovecot, for the same work")):
         rows = [(w["title"], w["ratios"].get("dovecot", {}).get(key), w[mark]) for w in works]
         of[name] = ratio_bars(title, note, rows)
     for name, title in (("mailbox", "CPU time of one operation, by the size of the mailbox"),
                         ("accounts", "CPU time of one operation, by the number of accounts")):
         if name in growth:
-            of[f"growth-{name}.svg"] = growth_panels(title, growth[name]["note"], growth[name], "cpu_us")
+            part = growth[name]
+            of[f"growth-{name}.svg"] = growth_panels(title, part["note"], part, "cpu_us")
     return {name: picture for name, picture in of.items() if picture}

@@ -117,7 +117,7 @@ class Group:
                 os.kill(pid, number)
 
     def settle(self, most=3.0):
-        """Waits until the work that is left over (flushes, logs) is done: it belongs to its turn."""
+        """Waits until what is left over (flushes, logs) is done: it belongs to its turn."""
         until = time.monotonic() + most
         before = self.cpu_us()
         while time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""Results: kept as JSON while they are measured, shown as a table, published as a page with plots."""
+"""Results: kept as JSON while they are measured, shown as a table, published as a page."""
 import json
 import re
 import sys
@@ -51,6 +51,14 @@ def figure(result, server, key):
     return found[key]["median"] if found else None
 
 
+SERVERS = ("postrider", "dovecot", "cyrus")
+
+
+def of_all(result, key, words):
+    """A figure of each server, in words."""
+    return [words(figure(result, server, key)) for server in SERVERS]
+
+
 def mark_words(result, key):
     """"8x: met", "20x: not met", or nothing where there is no mark."""
     for what, _, mark, met in measure.marks(result):
@@ -77,30 +85,32 @@ class Results:
         limits.give_shares(self.data)
         if not self.headed:
             self.headed = True
-            print(ROW.format("workload", "Postrider/s", "Dovecot/s", "Cyrus/s", "times Dovecot", "mark", "CPU us",
-                             "Dovecot", "times less", "mark", "p50", "p99", "of limit"))
+            print(ROW.format("workload", "Postrider/s", "Dovecot/s", "Cyrus/s", "times Dovecot",
+                             "mark", "CPU us", "Dovecot", "times less", "mark", "p50", "p99",
+                             "of limit"))
         ratio = result["ratios"].get("dovecot", {})
+        ours = {key: figure(result, "postrider", key) for key in ("cpu_us", "p50_us", "p99_us")}
         print(ROW.format(
-            result["name"], *[number(figure(result, s, "per_second")) for s in ("postrider", "dovecot", "cyrus")],
+            result["name"], *of_all(result, "per_second", number),
             times(ratio.get("per_second")), mark_words(result, "per_second"),
-            number(figure(result, "postrider", "cpu_us")), number(figure(result, "dovecot", "cpu_us")),
+            number(ours["cpu_us"]), number(figure(result, "dovecot", "cpu_us")),
             times(ratio.get("cpu_us")), mark_words(result, "cpu_us"),
-            micros(figure(result, "postrider", "p50_us")), micros(figure(result, "postrider", "p99_us")),
-            percent(result["limit"])), flush=True)
+            micros(ours["p50_us"]), micros(ours["p99_us"]), percent(result["limit"])), flush=True)
         for server in result["servers"].values():
             if server["failed"] and server["failed"] != self.told.get(server["title"]):
                 self.told[server["title"]] = server["failed"]
                 print(f"    {server['title']}: {server['failed']}", flush=True)
 
     def failed(self):
-        return any(work["servers"].get("postrider", {}).get("failed") for work in self.data["works"])
+        ours = [work["servers"].get("postrider", {}) for work in self.data["works"]]
+        return any(server.get("failed") for server in ours)
 
     def write(self):
         self.path.write_text(json.dumps(self.data, indent=1) + "\n")
         print(f"the results are in {self.path}", file=sys.stderr)
 
     def publish(self, docs):
-        """Merges into docs/benchmarks/results.json, draws the plots, and fills docs/BENCHMARKS.md."""
+        """Merges into docs/benchmarks/results.json, draws the plots, fills docs/BENCHMARKS.md."""
         kept = docs / "benchmarks" / "results.json"
         kept.parent.mkdir(exist_ok=True)
         data = merge(json.loads(kept.read_text()) if kept.exists() else {}, self.data)
@@ -116,7 +126,7 @@ ROW = ("{:<22} {:>11} {:>10} {:>9} {:>20} {:>13} {:>8} {:>8} {:>20} {:>13} {:>8}
 
 
 def merge(old, new):
-    """New figures replace old ones of the same name; each keeps the machine and commit it was measured with."""
+    """New figures replace old ones of the same name; each keeps the machine it was measured on."""
     for work in new["works"]:
         work["machine"] = new["machine"]
     for part in new["growth"]:
@@ -140,28 +150,28 @@ def table(head, rows):
 
 
 def throughput_table(data):
-    rows = [[w["title"], w["unit"], *[number(figure(w, s, "per_second")) for s in ("postrider", "dovecot", "cyrus")],
+    rows = [[w["title"], w["unit"], *of_all(w, "per_second", number),
              times(w["ratios"].get("dovecot", {}).get("per_second")),
              times(w["ratios"].get("best", {}).get("per_second")), mark_words(w, "per_second")]
             for w in data["works"]]
-    return table(["a second", "unit", "Postrider", "Dovecot", "Cyrus", "times Dovecot", "times the best", "mark"],
-                 rows)
+    return table(["a second", "unit", "Postrider", "Dovecot", "Cyrus", "times Dovecot",
+                  "times the best", "mark"], rows)
 
 
 def cpu_table(data):
-    rows = [[w["title"], *[number(figure(w, s, "cpu_us")) for s in ("postrider", "dovecot", "cyrus")],
+    rows = [[w["title"], *of_all(w, "cpu_us", number),
              times(w["ratios"].get("dovecot", {}).get("cpu_us")),
              times(w["ratios"].get("best", {}).get("cpu_us")), mark_words(w, "cpu_us")]
             for w in data["works"]]
-    return table(["CPU time of the server, us each", "Postrider", "Dovecot", "Cyrus", "times less than Dovecot",
-                  "times less than the best", "mark"], rows)
+    return table(["CPU time of the server, us each", "Postrider", "Dovecot", "Cyrus",
+                  "times less than Dovecot", "times less than the best", "mark"], rows)
 
 
 def latency_table(data):
     rows = []
     for w in data["works"]:
         row = [w["title"]]
-        for server in ("postrider", "dovecot", "cyrus"):
+        for server in SERVERS:
             pair = [micros(figure(w, server, key)) for key in ("p50_us", "p99_us")]
             row.append(" / ".join(pair) if pair[0] != NOT_MEASURED else NOT_MEASURED)
         rows.append(row)
@@ -169,8 +179,7 @@ def latency_table(data):
 
 
 def memory_table(data):
-    rows = [[w["title"], *[mebibytes(figure(w, s, "memory")) for s in ("postrider", "dovecot", "cyrus")]]
-            for w in data["works"]]
+    rows = [[w["title"], *of_all(w, "memory", mebibytes)] for w in data["works"]]
     return table(["peak memory (PSS), MiB", "Postrider", "Dovecot", "Cyrus"], rows)
 
 
@@ -180,7 +189,8 @@ def idle_table(data):
         if server["failed"]:
             rows.append([server["title"], server["failed"], "", "", ""])
         else:
-            rows.append([server["title"], f"{server['sessions']:,}", f"{server['memory_each'] / 1024:,.1f} KiB",
+            rows.append([server["title"], f"{server['sessions']:,}",
+                         f"{server['memory_each'] / 1024:,.1f} KiB",
                          micros(server["p50_us"]), micros(server["p99_us"])])
     return table(["idle TLS sessions", "open", "memory each", "250 to EXISTS p50", "p99"], rows)
 
@@ -194,16 +204,22 @@ def growth_tables(data):
                                                                    ("p50_us", ", latency p50 us")]
         for key, unit in kinds:
             rows = [[row["operation"], row["server"].capitalize(),
-                     *[number(row[key].get(str(step))) for step in part["steps"]]] for row in part["rows"]]
-            texts.append(table([part["title"] + unit, "server", *[f"{step:,}" for step in part["steps"]]], rows))
+                     *[number(row[key].get(str(step))) for step in part["steps"]]]
+                    for row in part["rows"]]
+            steps = [f"{step:,}" for step in part["steps"]]
+            texts.append(table([part["title"] + unit, "server", *steps], rows))
     return "\n\n".join(texts)
+
+
+def plain(value):
+    """Counts such as of threads are not rounded."""
+    return number(value) if isinstance(value, float) else str(value).lower()
 
 
 def limits_table(data):
     found = data.get("limits", {})
-    rows = [[str(line.get("limit", line.get("what", "?"))),
-             "; ".join(f"{k} {number(v) if isinstance(v, (int, float)) else v}" for k, v in line.items()
-                       if k not in ("limit", "what"))] for line in found.get("lines", [])]
+    rows = [[line["limit"], "; ".join(f"{key} {plain(value)}" for key, value in line.items()
+                                      if key != "limit")] for line in found.get("lines", [])]
     return table(["limit of the machine", "found"], rows) if rows else found.get("failed", "")
 
 
@@ -216,8 +232,11 @@ def shares_table(data):
 
 
 def failures(data):
-    lines = [f"- {w['title']}, {s['title']}: {s['failed']}" for w in data["works"] for s in w["servers"].values()
-             if s["failed"]]
+    lines = [f"- {w['title']}, {s['title']}: {s['failed']}" for w in data["works"]
+             for s in w["servers"].values() if s["failed"]]
+    lines += [f"- {part['title']}, {row['operation']}, {row['server'].capitalize()}: "
+              f"{row['failed']}" for part in data["growth"] for row in part["rows"]
+              if row.get("failed")]
     return "\n".join(["Not measured:", "", *lines]) if lines else ""
 
 
@@ -225,17 +244,19 @@ def machine_text(data):
     m = data["machine"]
     each = [w["machine"] for w in data["works"] if "machine" in w] or [m]
     when, loads = sorted({e["when"] for e in each}), [e["load_average"] for e in each]
-    rounds = {len(s["rounds"]) for w in data["works"] for s in w["servers"].values() if s["rounds"]} or {0}
+    rounds = {len(s["rounds"]) for w in data["works"] for s in w["servers"].values()
+              if s["rounds"]} or {0}
     peers = ", ".join(v for k, v in data["versions"].items() if k != "postrider")
-    return (f"Measured {' to '.join(dict.fromkeys((when[0], when[-1])))} on {m['cores']} cores ({m['processor']}), "
-            f"{m['memory_gib']} GiB, Linux {m['kernel']}, {m['filesystem']}; a 4 KiB append and fdatasync takes "
-            f"{m['sync_us']} us there. At least {min(rounds)} rounds each; load average before a run up to "
-            f"{max(loads):.1f}, which should be near 0. Postrider {m['commit']}; {peers}.")
+    return (f"Measured {' to '.join(dict.fromkeys((when[0], when[-1])))} on {m['cores']} cores "
+            f"({m['processor']}), {m['memory_gib']} GiB, Linux {m['kernel']}, {m['filesystem']}; "
+            f"a 4 KiB append and fdatasync takes {m['sync_us']} us there. At least "
+            f"{min(rounds)} rounds each; load average before a run up to {max(loads):.1f}, "
+            f"which should be near 0. Postrider {m['commit']}; {peers}.")
 
 
-PARTS = {"machine": machine_text, "throughput": throughput_table, "cpu": cpu_table, "latency": latency_table,
-         "memory": memory_table, "idle": idle_table, "growth": growth_tables, "limits": limits_table,
-         "shares": shares_table,
+PARTS = {"machine": machine_text, "throughput": throughput_table, "cpu": cpu_table,
+         "latency": latency_table, "memory": memory_table, "idle": idle_table,
+         "growth": growth_tables, "limits": limits_table, "shares": shares_table,
          "failures": failures}
 
 

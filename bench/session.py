@@ -50,7 +50,8 @@ class Session:
             peer.stop()
 
     def versions(self):
-        return {name: peer.version() for name, peer in self.peers.items() if name not in self.failed}
+        return {name: peer.version() for name, peer in self.peers.items()
+                if name not in self.failed}
 
     def serving(self, work):
         """name of the column -> the peer that does this work."""
@@ -63,7 +64,7 @@ class Session:
     # --- mailboxes ---
 
     def need_box(self, peer, box):
-        """The accounts of a box with their messages; Wrong when they cannot be had, also the next time."""
+        """The accounts of a box with their messages; Wrong, each time, when they cannot be had."""
         key = peer.name, box
         if key not in self.filled:
             peer.resume()
@@ -99,8 +100,9 @@ class Session:
         return ["--messages", CORPUS] if corpus else ["--size", 1024 if small else 4096]
 
     def words(self, peer, work, seconds):
-        words = [work.load, *self.to(peer, work.listener), *self.of(work.box), "--connections", work.connections,
-                 "--seconds", seconds, *self.text(work.corpus or work.box.corpus, work.box.small), *work.more]
+        words = [work.load, *self.to(peer, work.listener), *self.of(work.box),
+                 "--connections", work.connections, "--seconds", seconds,
+                 *self.text(work.corpus or work.box.corpus, work.box.small), *work.more]
         for other in work.others:
             words += [f"--{other}", peer.all_ports()[other]]
         if work.box.messages:
@@ -117,13 +119,15 @@ class Session:
                   "cpu_mark": work.cpu_ratio, "needs": as_dict(work.needs), "servers": servers}
         able = self.serving(work)
         for name, peer in able.items():
-            servers[name] = {"title": peer.title, "rounds": [], "failed": self.failed.get(peer.name, "")}
+            servers[name] = {"title": peer.title, "rounds": [],
+                             "failed": self.failed.get(peer.name, "")}
             if not servers[name]["failed"]:
                 self.attempt(servers[name], lambda: self.warm_up(peer, work))
         for _ in range(self.rounds):
             for name, peer in able.items():
-                if not servers[name]["failed"]:
-                    self.attempt(servers[name], lambda: servers[name]["rounds"].append(self.round(peer, work)))
+                server = servers[name]
+                if not server["failed"]:
+                    self.attempt(server, lambda: server["rounds"].append(self.round(peer, work)))
         return compare(result)
 
     def attempt(self, server, action):
@@ -144,11 +148,13 @@ class Session:
 
     def log_in(self, peer, box):
         """Every account once: its password is then known to the cache of the server."""
-        return run_load(self.place, ["login", *self.to(peer, "imap"), *self.of(box), "--count",
-                                     min(box.accounts, 1_000), "--connections", min(4, box.accounts)], FILL_SECONDS)
+        words = ["login", *self.to(peer, "imap"), *self.of(box),
+                 "--count", min(box.accounts, 1_000), "--connections", min(4, box.accounts)]
+        return run_load(self.place, words, FILL_SECONDS)
 
     def round(self, peer, work):
-        figures = turn(peer, lambda: run_load(self.place, self.words(peer, work, self.seconds), self.seconds))
+        words = self.words(peer, work, self.seconds)
+        figures = turn(peer, lambda: run_load(self.place, words, self.seconds))
         say(f"    {peer.title:<22} {figures['per_second']:>12,.0f} {work.unit}/s"
             f" {figures['cpu_us']:>10,.1f} us {figures['memory'] / 2**20:>8,.0f} MiB")
         return figures

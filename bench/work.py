@@ -10,7 +10,7 @@ class Box:
     name: str
     accounts: int
     messages: int = 0
-    corpus: bool = False  # filled with the corpus beside the repository, not with generated messages
+    corpus: bool = False  # filled with the corpus beside the repository, not with made messages
     small: bool = False   # of 1 KiB instead of 4
 
     @property

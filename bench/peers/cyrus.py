@@ -1,5 +1,5 @@
-"""Cyrus IMAP. Debian does not let it be installed beside Dovecot: its packages are fetched and unpacked
-into the run's folder, and it runs from there."""
+"""Cyrus IMAP. Debian does not let it be installed beside Dovecot: its packages are fetched and
+unpacked into the run's folder, and it runs from there."""
 import os
 import pwd
 import subprocess
@@ -25,8 +25,8 @@ class Cyrus(Peer):
             return
         unpack("cyrus", self.place.packages, self.root)
         for program in ("imapd", "lmtpd", "pop3d", "master"):
-            lost = [line.split()[0] for line in self.run("ldd", self.programs / program).splitlines()
-                    if "not found" in line]
+            libraries = self.run("ldd", self.programs / program).splitlines()
+            lost = [line.split()[0] for line in libraries if "not found" in line]
             if lost:
                 raise Broken(f"{program} wants libraries that are not there: {' '.join(lost)}")
 
@@ -35,7 +35,8 @@ class Cyrus(Peer):
 
     def environment(self):
         folders = [self.root / "usr/lib/x86_64-linux-gnu", self.root / "lib/x86_64-linux-gnu"]
-        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LD_LIBRARY_PATH": ":".join(map(str, folders))}
+        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                "LD_LIBRARY_PATH": ":".join(map(str, folders))}
 
     def version(self):
         text = self.run(self.programs / "cyr_info", "-C", self.folder / "imapd.conf", "version")
@@ -84,14 +85,15 @@ notifysocket: {self.folder}/run/notify
             ["START {", recover, idled, "}", "SERVICES {", *lines, "}", "EVENTS {", "}", ""]))
 
     def command(self):
-        return [self.programs / "master", "-C", self.folder / "imapd.conf", "-M", self.folder / "cyrus.conf",
-                "-p", self.folder / "run/pid"]
+        return [self.programs / "master", "-C", self.folder / "imapd.conf",
+                "-M", self.folder / "cyrus.conf", "-p", self.folder / "run/pid"]
 
     def add_accounts(self, addresses):
         for address in addresses:
             name, _, domain = address.partition("@")
-            done = subprocess.run([str(self.root / "usr/sbin/saslpasswd2"), "-f", str(self.folder / "sasldb"),
-                                   "-c", "-p", "-u", domain, name], input=PASSWORD, text=True,
+            words = [self.root / "usr/sbin/saslpasswd2", "-f", self.folder / "sasldb", "-c", "-p",
+                     "-u", domain, name]
+            done = subprocess.run([str(w) for w in words], input=PASSWORD, text=True,
                                   capture_output=True, env=self.environment())
             if done.returncode != 0:
                 raise Broken(f"saslpasswd2: {done.stderr.strip()[-200:]}")

@@ -1,6 +1,7 @@
 """Dovecot with sdbox: as shipped but for the limits that a benchmark from one address meets.
 
-Its IMAP and POP3 programs are unpacked into the run's folder where another IMAP server is installed.
+Its IMAP and POP3 programs are unpacked into the run's folder where another IMAP server is
+installed.
 """
 import os
 import pwd
@@ -118,7 +119,8 @@ default_vsz_limit = 4 G
     def helpers(self):
         """Services that Dovecot starts by name, though nothing here uses them."""
         names = ("imap-urlauth", "imap-urlauth-login", "imap-urlauth-worker", "imap-hibernate")
-        return "".join(f"service {name} {{\n  executable = {self.programs}/{name}\n}}\n" for name in names)
+        return "".join(f"service {name} {{\n  executable = {self.programs}/{name}\n}}\n"
+                       for name in names)
 
     def command(self):
         return ["/usr/sbin/dovecot", "-F", "-c", self.folder / "dovecot.conf"]

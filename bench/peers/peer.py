@@ -38,7 +38,7 @@ def output(*words, **more):
 
 
 def unpack(word, kept, root):
-    """Fetches the Debian packages of a word in tools/packages into `kept`, and unpacks them to `root`."""
+    """Fetches the Debian packages of a word in tools/packages into `kept`; unpacks to `root`."""
     lines = [line.split() for line in PACKAGES.read_text().splitlines()]
     wanted = [words[1] for words in lines if words and words[0] == word]
     kept.mkdir(exist_ok=True)
@@ -50,7 +50,7 @@ def unpack(word, kept, root):
 
 
 class Place:
-    """Where a run works: its folder on disk, the build folder, and the certificate that all share."""
+    """Where a run works: its folder on disk, the build folder, the certificate that all share."""
 
     def __init__(self, folder, build):
         self.folder, self.build = folder, build
@@ -61,8 +61,9 @@ class Place:
         if self.certificate.exists():
             return
         self.certificate.parent.mkdir(mode=0o755)
-        output("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-               "-days", "30", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+        output("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+               "-nodes", "-days", "30", "-subj", "/CN=localhost",
+               "-addext", "subjectAltName=DNS:localhost",
                "-keyout", self.key, "-out", self.certificate)
         os.chmod(self.key, 0o644)  # private to the run's folder; every server's user reads it
 
@@ -132,7 +133,7 @@ class Peer:
         self.up = True
 
     def wait_for(self, port, seconds=30):
-        """Until it greets: connecting is not enough, a master may listen before its children can serve."""
+        """Until it greets: a master may listen before its children can serve."""
         until = time.monotonic() + seconds
         while True:
             try:

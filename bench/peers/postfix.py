@@ -1,4 +1,5 @@
-"""Postfix in front of Dovecot: SMTP in, LMTP over a unix socket to Dovecot. Their figures are one sum."""
+"""Postfix in front of Dovecot: SMTP in, LMTP over a unix socket to Dovecot; their figures are one
+sum."""
 import os
 import pwd
 import subprocess
@@ -86,7 +87,8 @@ smtpd_tls_key_file = {self.place.key}
 smtpd_tls_security_level = may
 """)
         (config / "master.cf").write_text(SERVICES.format(port=self.ports["smtp"]))
-        subprocess.run(["/usr/sbin/postfix", "-c", str(config), "check"], capture_output=True, check=False)
+        subprocess.run(["/usr/sbin/postfix", "-c", str(config), "check"], capture_output=True,
+                       check=False)
 
     def command(self):
         return ["/usr/lib/postfix/sbin/master", "-d", "-c", self.folder / "config"]

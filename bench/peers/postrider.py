@@ -7,7 +7,7 @@ from peers.peer import DOMAIN, PASSWORD, Broken, Peer, output
 
 class Postrider(Peer):
     name, title = "postrider", "Postrider"
-    cheap_passwords = False  # {PLAIN} instead of Argon2id: for accounts that are too many for the cache
+    cheap_passwords = False  # {PLAIN} instead of Argon2id: for more accounts than are cached
     LISTENERS = ("smtp", "lmtp", "imap", "imaps", "pop3", "pop3s")
 
     def program(self, *words):
@@ -26,7 +26,8 @@ key = {self.place.key}
 """)
 
     def command(self):
-        listen = [w for name, port in self.ports.items() for w in ("--listen", f"{name}=127.0.0.1:{port}")]
+        listen = [word for name, port in self.ports.items()
+                  for word in ("--listen", f"{name}=127.0.0.1:{port}")]
         return self.program("serve", *listen)
 
     def launch(self):
