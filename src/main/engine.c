@@ -33,6 +33,14 @@ set_limits(const struct config *c, struct server *s)
 	s->version = STR(POSTRIDER_VERSION);
 }
 
+static enum auth_scram
+scram_of(const struct config *c)
+{
+	if (str_eq(c->scram, STR("all")))
+		return AUTH_SCRAM_ALL;
+	return str_eq(c->scram, STR("off")) ? AUTH_SCRAM_OFF : AUTH_SCRAM_APPS;
+}
+
 /* With its parents. The path is changed meanwhile. */
 static int
 make_folder(char *path)
@@ -144,6 +152,7 @@ engine_open(const struct config *c, bool quiet, struct engine *ret)
 		engine_close(&e);
 		return EXIT_FAILED;
 	}
+	auth_set_scram(e.auth, scram_of(c));
 	e.server.net = e.net;
 	e.server.store = e.store;
 	e.server.directory = e.directory;

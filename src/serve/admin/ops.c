@@ -1,4 +1,5 @@
 #include "auth/password.h"
+#include "auth/scram_store.h"
 #include "base/error.h"
 #include "serve/admin/session.h"
 
@@ -50,8 +51,8 @@ run_domain_list(struct admin *s)
 
 /* Calls fn for each of "addresses"; the first error stops. */
 static int
-each_address(struct admin *s, int (*fn)(struct admin *, struct str address, struct str arg),
-    struct str arg)
+each_address(struct admin *s, int (*fn)(struct admin *, struct str address, const void *arg),
+    const void *arg)
 {
 	const json_t *list = json_object_get(s->request, "addresses");
 	size_t        i;
@@ -69,42 +70,63 @@ each_address(struct admin *s, int (*fn)(struct admin *, struct str address, stru
 	return 0;
 }
 
+/* What to store: the hash, and the password itself when SCRAM wants keys of it. */
+struct secret {
+	struct str hash;
+	struct str password; /* or empty */
+};
+
 /* The hash to store: that of "password" or the given "hash". One hash serves all addresses of the
  * request, as one password does. */
 static int
-wanted_hash(struct admin *s, struct str *ret)
+wanted_secret(struct admin *s, struct secret *ret)
 {
-	struct str text;
+	struct secret w = { 0 };
+	struct str    text;
+	int           r;
 
-	if (admin_text(s, "hash", &text) == 0) {
-		int r = password_hash_check(text);
-
-		*ret = text;
+	if (admin_text(s, "hash", &w.hash) == 0) {
+		r = password_hash_check(w.hash);
+		*ret = w;
 		return r < 0 ? admin_fail(s, r, STR("password hash")) : 0;
 	}
 	if (admin_text(s, "password", &text) < 0)
 		return E_SYNTAX;
 	if (text.n == 0)
 		return admin_fail(s, E_PARAM, STR("empty password"));
-	return password_hash(text, &s->arena, ret);
+	r = password_hash(text, &s->arena, &w.hash);
+	if (auth_scram(s->server->auth) == AUTH_SCRAM_ALL)
+		w.password = text;
+	*ret = w;
+	return r;
+}
+
+/* After the hash was set. */
+static int
+set_keys(struct admin *s, struct str address, const struct secret *w)
+{
+	if (w->password.n == 0)
+		return 0;
+	return directory_scram_set_main(s->server->directory, address, w->password, w->hash);
 }
 
 static int
-add_account(struct admin *s, struct str address, struct str hash)
+add_account(struct admin *s, struct str address, const void *arg)
 {
-	struct actor actor = admin_actor(s);
-	struct quota quota = s->server->new_account_quota;
-	uint64_t     id;
-	int          r = directory_account_add(s->server->directory, address, hash, &id);
+	const struct secret *w = arg;
+	struct actor         actor = admin_actor(s);
+	struct quota         quota = s->server->new_account_quota;
+	uint64_t             id;
+	int r = directory_account_add(s->server->directory, address, w->hash, &id);
 
-	if (r < 0)
-		return r;
-	return account_create(s->server->store, id, &quota, &actor);
+	if (r == 0)
+		r = account_create(s->server->store, id, &quota, &actor);
+	return r < 0 ? r : set_keys(s, address, w);
 }
 
 /* Everything on the accounts made by this request is on disk before it is answered. */
 static int
-wait_account(struct admin *s, struct str address, struct str unused)
+wait_account(struct admin *s, struct str address, const void *unused)
 {
 	OWN(account) account = NULL;
 	int r = admin_account(s, address, &account);
@@ -116,38 +138,41 @@ wait_account(struct admin *s, struct str address, struct str unused)
 static int
 run_account_add(struct admin *s)
 {
-	struct str hash;
-	int        r = wanted_hash(s, &hash);
+	struct secret w;
+	int           r = wanted_secret(s, &w);
 
 	if (r == 0)
-		r = each_address(s, add_account, hash);
-	return r < 0 ? r : each_address(s, wait_account, STR_NONE);
+		r = each_address(s, add_account, &w);
+	return r < 0 ? r : each_address(s, wait_account, NULL);
 }
 
 static int
-set_hash(struct admin *s, struct str address, struct str hash)
+set_password(struct admin *s, struct str address, const void *arg)
 {
-	return directory_account_set_hash(s->server->directory, address, hash);
+	const struct secret *w = arg;
+	int r = directory_account_set_hash(s->server->directory, address, w->hash);
+
+	return r < 0 ? r : set_keys(s, address, w);
 }
 
 static int
 run_account_password(struct admin *s)
 {
-	struct str hash;
-	int        r = wanted_hash(s, &hash);
+	struct secret w;
+	int           r = wanted_secret(s, &w);
 
-	return r < 0 ? r : each_address(s, set_hash, hash);
+	return r < 0 ? r : each_address(s, set_password, &w);
 }
 
 static int
-enable(struct admin *s, struct str address, struct str unused)
+enable(struct admin *s, struct str address, const void *unused)
 {
 	(void)unused;
 	return directory_account_enable(s->server->directory, address, true);
 }
 
 static int
-disable(struct admin *s, struct str address, struct str unused)
+disable(struct admin *s, struct str address, const void *unused)
 {
 	(void)unused;
 	return directory_account_enable(s->server->directory, address, false);
@@ -156,17 +181,17 @@ disable(struct admin *s, struct str address, struct str unused)
 static int
 run_account_enable(struct admin *s)
 {
-	return each_address(s, enable, STR_NONE);
+	return each_address(s, enable, NULL);
 }
 
 static int
 run_account_disable(struct admin *s)
 {
-	return each_address(s, disable, STR_NONE);
+	return each_address(s, disable, NULL);
 }
 
 static int
-remove_account(struct admin *s, struct str address, struct str unused)
+remove_account(struct admin *s, struct str address, const void *unused)
 {
 	uint64_t id;
 	int      r = directory_account_remove(s->server->directory, address, &id);
@@ -181,7 +206,7 @@ remove_account(struct admin *s, struct str address, struct str unused)
 static int
 run_account_remove(struct admin *s)
 {
-	return each_address(s, remove_account, STR_NONE);
+	return each_address(s, remove_account, NULL);
 }
 
 static json_t *
@@ -235,7 +260,7 @@ describe_mailboxes(struct admin *s, struct account *account, json_t *out)
 }
 
 static int
-show_account(struct admin *s, struct str address, struct str unused)
+show_account(struct admin *s, struct str address, const void *unused)
 {
 	OWN(account) account = NULL;
 	struct directory_account who;
@@ -265,7 +290,7 @@ static int
 run_account_show(struct admin *s)
 {
 	json_object_set_new(s->reply, "accounts", json_array());
-	return each_address(s, show_account, STR_NONE);
+	return each_address(s, show_account, NULL);
 }
 
 /* --- aliases --- */
