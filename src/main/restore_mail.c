@@ -23,7 +23,7 @@ struct job {
 	struct directory     *directory; /* of the backup */
 	struct account       *from;
 	bool                  same_account; /* email ids mean the same in both */
-	struct map            there;        /* keys of messages that the server has */
+	struct map            there;        /* keys of messages that need not be put back */
 	uint64_t              restored, present, failed;
 };
 
@@ -94,8 +94,6 @@ list_mailbox(struct job *j, struct str mailbox)
 		r = control_call(&j->control, request, &reply);
 		if (r != EXIT_OK)
 			return r;
-		j->same_account = json_integer_value(json_object_get(reply, "id")) ==
-		    (json_int_t)account_number(j->from);
 		r = note_messages(j, json_object_get(reply, "messages"));
 		from = json_integer_value(json_object_get(reply, "next"));
 		json_decref(reply);
@@ -103,6 +101,16 @@ list_mailbox(struct job *j, struct str mailbox)
 			return r;
 	}
 	return EXIT_OK;
+}
+
+/* Into another mailbox a message is put back unless it is in that one. */
+static bool
+counts_as_there(const struct job *j, struct str mailbox)
+{
+	struct str to = j->o->to;
+
+	return to.n == 0 || str_eq(to, mailbox) ||
+	    (str_ieq(to, STR("INBOX")) && str_eq(mailbox, STR("INBOX")));
 }
 
 static int
@@ -117,10 +125,14 @@ list_server(struct job *j)
 	if (r != EXIT_OK)
 		return r;
 	account = json_array_get(json_object_get(reply, "accounts"), 0);
+	j->same_account = json_integer_value(json_object_get(account, "id")) ==
+	    (json_int_t)account_number(j->from);
 	json_array_foreach(json_object_get(account, "mailboxes"), i, item) {
 		const json_t *name = json_object_get(item, "name");
+		struct str    mailbox = str_of(json_string_value(name), json_string_length(name));
 
-		r = list_mailbox(j, str_of(json_string_value(name), json_string_length(name)));
+		if (counts_as_there(j, mailbox))
+			r = list_mailbox(j, mailbox);
 		if (r != EXIT_OK)
 			break;
 	}
@@ -221,6 +233,7 @@ append(struct job *j, const struct message *m, struct str mailbox)
 	request = request_for(j, "append", mailbox);
 	json_object_set_new(request, "size", json_integer((json_int_t)m->size));
 	json_object_set_new(request, "date_ms", json_integer(m->internal_ms));
+	json_object_set_new(request, "zone_min", json_integer(m->internal_zone_min));
 	put_flags(j, request, &m->flags);
 	r = control_send(&j->control, request);
 	if (r == EXIT_OK)

@@ -221,6 +221,67 @@ def test_lost_records_are_made_again():
         print(f"note: {len(got)} damaged places, {sum(got)} messages recovered without their records")
 
 
+def wound_records(data):
+    """Damages one block of a table that has nothing but records of messages: its UIDs."""
+    for path in sorted((data / "store").glob("*.sst")):
+        raw = bytearray(path.read_bytes())
+        for at in range(500, len(raw), 2000):
+            raw[at] ^= 1
+            path.write_bytes(raw)
+            told = program("check", "--data", data).stdout
+            between = re.search(r"between [^)]* message UID (\d+) and [^)]* message UID (\d+)\)", told)
+            if between and "1 faults in the files" in told:
+                return int(between[1]) + 1, int(between[2])
+            raw[at] ^= 1
+            path.write_bytes(raw)
+    raise AssertionError("no such block")
+
+
+def test_unreadable_records_are_single_messages():
+    """The mailbox is served without them; repair brings them back."""
+    total = 400
+    with Server(listeners=("imap", "pop3", "lmtp")) as server:
+        server.account(ANN)
+        with server.lmtp() as lmtp:
+            for i in range(1, total + 1):
+                lmtp.sendmail("x@y.test", [ANN], text(f"Subject: m{i}", f"Message-ID: <{i}@y.test>", "", "x"))
+        server.stop()
+        lo, hi = wound_records(server.data)
+        server.start()
+        imap = Imap(server, ANN, PASSWORD)
+        assert imap.select("INBOX") == total
+        assert "mailbox-damaged" in server.log()
+        lost = []
+        for ask in ("FLAGS", "(UID FLAGS RFC822.SIZE)", "BODY.PEEK[]", "(UID FLAGS)"):
+            reply = imap.command(f"FETCH 1:* {ask}")
+            assert reply.startswith(b"NO [SERVERBUG]"), reply
+            got = {item["seq"] for item in imap.fetched()}
+            lost.append(sorted(set(range(1, total + 1)) - got))
+        assert all(x == lost[0] for x in lost), lost
+        assert lo <= lost[0][0] and lost[0][-1] <= hi and len(lost[0]) > 1, (lo, hi, lost[0])
+        one = lost[0][0]
+        assert imap.command(f"FETCH {one} FLAGS").startswith(b"NO [SERVERBUG]")
+        assert imap.command("STORE 1:* +FLAGS.SILENT (\\Flagged)").startswith(b"NO [SERVERBUG]")
+        assert imap.command("SEARCH FLAGGED").startswith(b"OK")
+        assert len(imap.untagged[-1].split()) - 1 == total - len(lost[0])
+        imap.close()
+        pop = server.pop3(ANN)
+        assert pop.stat()[0] == total - len(lost[0])
+        pop.quit()
+        server.stop()
+        server.start()
+        imap = Imap(server, ANN, PASSWORD)
+        assert imap.select("INBOX") == total
+        imap.close()
+        server.stop()
+        server.run("repair")
+        server.start()
+        imap = Imap(server, ANN, PASSWORD)
+        assert imap.select("INBOX") == total
+        assert imap.command("FETCH 1:* FLAGS").startswith(b"OK")
+        imap.close()
+
+
 def test_export_of_a_damaged_store():
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder), True)

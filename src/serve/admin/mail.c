@@ -2,7 +2,9 @@
 #include "base/error.h"
 #include "serve/admin/session.h"
 
-/* --- append: account, mailbox, size, flags, keywords, date_ms --- */
+/* --- append: account, mailbox, size, flags, keywords, date_ms, zone_min --- */
+
+enum { ZONE_MAX = 24 * 60 };
 
 static const struct {
 	const char *name;
@@ -77,12 +79,16 @@ admin_append_begin(struct admin *s)
 {
 	struct admin_append *a = &s->append;
 	const json_t        *size = json_object_get(s->request, "size");
+	json_int_t           zone;
 
 	/* Without a size the next line cannot be found. */
 	if (!json_is_integer(size) || json_integer_value(size) < 0)
 		return admin_fail(s, E_SYNTAX, STR("size"));
 	*a = (struct admin_append){ .left = (uint64_t)json_integer_value(size) };
 	a->options.internal_ms = json_integer_value(json_object_get(s->request, "date_ms"));
+	zone = json_integer_value(json_object_get(s->request, "zone_min"));
+	if (zone > -ZONE_MAX && zone < ZONE_MAX)
+		a->options.internal_zone_min = (int16_t)zone;
 	a->err = open_target(s);
 	return 0;
 }
