@@ -1,7 +1,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "store/edit.h"
+#include "store/left.h"
 
 struct kv_part
 account_part(const struct account *a)
@@ -156,5 +156,7 @@ account_quota_check(struct account *a, uint64_t size)
 
 	ACCOUNT_SCOPE(a);
 	r = account_ready(a);
-	return r < 0 ? r : account_room(a, size, 1);
+	if (r == 0)
+		r = account_room(a, size, 1);
+	return r == E_OVER_QUOTA_TEMP ? left_make_room(a, size, false) : r;
 }

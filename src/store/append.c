@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "store/ingest.h"
+#include "store/left.h"
 
 /* Room for the records of one message beside its bytes, so that the batch grows once. */
 enum { RECORDS_ROOM = 2048 };
@@ -75,6 +76,8 @@ append_to(struct account *a, mailbox_id id, struct ingest *in, const struct appe
 		r = account_box(a, id, &box);
 	if (r == 0 && !opt->ignore_quota)
 		r = account_room(a, in->size, 1);
+	if (r == E_OVER_QUOTA_TEMP)
+		r = left_make_room(a, in->size, true);
 	if (r < 0)
 		return r;
 	edit_begin(&e, a, actor);

@@ -1,6 +1,7 @@
 /* COPY and MOVE within an account. RFC 9051 s6.4.7, RFC 6851 s3 */
 #include "base/error.h"
 #include "store/edit.h"
+#include "store/left.h"
 #include "store/pick.h"
 #include "store/text_rows.h"
 #include "store/thread.h"
@@ -92,6 +93,8 @@ transfer_one(struct edit *e, const struct transfer *t, struct message *m, struct
 		edit_message_remove(e, &e->boxes[0], m);
 		m->save_ms = e->now_ms;
 		edit_message_add(e, to, m, buf_view(&facts));
+		if (left_is_inbox(t->a, to->box))
+			left_forget(e, m->email);
 	} else {
 		r = copy_one(e, to, m, buf_view(&facts));
 	}

@@ -2,15 +2,17 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "store/left.h"
 #include "store/pick.h"
 #include "store/text_rows.h"
 #include "store/thread.h"
 
+enum { PLACE_BYTES = 64 };
+
 /* --- out of a mailbox --- */
 
-/* The message becomes an expunged record; it keeps its blob's reference. */
-static int
-expunge_one(struct edit *e, struct edit_box *slot, const struct message *m)
+int
+expunge_message(struct edit *e, struct edit_box *slot, const struct message *m)
 {
 	OWN_BUF struct buf     facts = BUF_INIT(KV_VALUE_MAX);
 	OWN_BUF struct buf     message = BUF_INIT(KV_VALUE_MAX);
@@ -39,6 +41,7 @@ expunge_one(struct edit *e, struct edit_box *slot, const struct message *m)
 	edit_put(e, &place_key);
 	edit_message_remove(e, slot, m);
 	edit_use_less(e, m);
+	left_forget(e, m->email);
 	return 0;
 }
 
@@ -52,7 +55,7 @@ expunge_part(struct edit *e, struct pick *p, struct ranges *removed, uint32_t *r
 	int              r = 0;
 
 	while (n < EDIT_MESSAGES && !edit_is_full(e) && (r = pick_next(p, &m)) > 0) {
-		r = expunge_one(e, slot, &m);
+		r = expunge_message(e, slot, &m);
 		if (r == 0 && removed != NULL)
 			r = ranges_add(removed, m.uid, m.uid);
 		if (r < 0)
@@ -205,24 +208,29 @@ expunged_scan(struct account *a, int (*fn)(void *arg, const struct expunged *), 
 	return r;
 }
 
-/* Finds the expunged record of an email. */
-static int
-find_expunged(struct account *a, email_id email, struct buf *hold, int64_t *ret_when_ms)
+int
+place_fetch(struct account *a, email_id email, struct place_record *ret)
+{
+	OWN_BUF struct buf value = BUF_INIT(PLACE_BYTES);
+	struct key         key = key_place(email);
+	int                r = kv_get(a->store->kv, account_part(a), key_str(&key), &value);
+
+	return r < 0 ? r : place_record_unpack(buf_view(&value), ret);
+}
+
+int
+expunged_fetch(struct account *a, email_id email, struct buf *to, int64_t *ret_when_ms)
 {
 	struct place_record place;
-	struct key          key = key_place(email);
-	int                 r;
+	struct key          key;
+	int                 r = place_fetch(a, email, &place);
 
-	r = kv_get(a->store->kv, account_part(a), key_str(&key), hold);
-	if (r == 0)
-		r = place_record_unpack(buf_view(hold), &place);
 	if (r < 0)
 		return r;
 	if (!place.expunged)
 		return E_NOT_FOUND;
-	buf_reset(hold);
 	key = key_expunged(place.when_ms, email);
-	r = kv_get(a->store->kv, account_part(a), key_str(&key), hold);
+	r = kv_get(a->store->kv, account_part(a), key_str(&key), to);
 	if (r < 0)
 		return r == E_NOT_FOUND ? E_CORRUPT : r;
 	*ret_when_ms = place.when_ms;
@@ -239,7 +247,7 @@ restore(struct edit *e, struct mailbox *box, email_id email, struct message *m)
 	int64_t                when_ms;
 	int                    r;
 
-	r = find_expunged(e->a, email, &value, &when_ms);
+	r = expunged_fetch(e->a, email, &value, &when_ms);
 	if (r < 0)
 		return r;
 	key = key_expunged(when_ms, email);
@@ -255,6 +263,8 @@ restore(struct edit *e, struct mailbox *box, email_id email, struct message *m)
 	edit_del(e, &key);
 	edit_message_add(e, edit_box(e, box), m, rec.facts);
 	edit_use_more(e, m);
+	if (left_is_inbox(e->a, box))
+		left_forget(e, email);
 	return edit_commit(e, EDIT_DURABLE);
 }
 
@@ -305,6 +315,7 @@ purge_one(struct edit *e, struct str key, const struct expunged_record *rec,
 	kv_unref(&e->batch, &m->blob, e->a->id, m->email);
 	kv_del(&e->batch, key);
 	edit_del(e, &place);
+	left_forget(e, m->email);
 	return 0;
 }
 

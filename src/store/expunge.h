@@ -7,6 +7,12 @@
 
 #include "store/edit.h"
 
+/* The message becomes an expunged record; it keeps its blob's reference. */
+int expunge_message(struct edit *, struct edit_box *, const struct message *);
+/* Where a message is. E_NOT_FOUND. */
+int place_fetch(struct account *, email_id, struct place_record *ret);
+/* The expunged_record of an email, appended to *to. E_NOT_FOUND: it is not expunged. */
+int expunged_fetch(struct account *, email_id, struct buf *to, int64_t *ret_when_ms);
 /* Deletes what is left of mailboxes that were deleted: a part; *ret_done when there is none. */
 int bury_part(struct account *, mailbox_id, const struct actor *, bool *ret_done);
 /* Deletes for good what was expunged before the time: a part; *ret_done when there is no more. */

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "store/expunge.h"
 #include "store/ledger.h"
+#include "store/left.h"
 #include "store/text_rows.h"
 
 enum {
@@ -182,11 +183,16 @@ find_dying(struct account *a)
 static int
 do_chore(struct account *a, const struct chores *chores, int64_t before_ms, bool *ret_done)
 {
+	bool done;
+	int  r;
+
 	if (chores->dying)
 		return bury_part(a, find_dying(a), &ACTOR_NOBODY, ret_done);
 	if (chores->purge)
 		return purge_part(a, before_ms, ret_done);
-	return trim_part(a, before_ms, ret_done);
+	/* The log has an entry of the time of each removal. */
+	r = left_tend_part(a, before_ms, &done);
+	return r < 0 || !done ? r : trim_part(a, before_ms, ret_done);
 }
 
 static int

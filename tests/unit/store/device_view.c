@@ -1,0 +1,491 @@
+/* Tests of what POP3 devices see and remove: policies, many devices, what time and others do. */
+#include "env.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "store/device_view.h"
+
+#define DAY_MS (24ll * 3600 * 1000)
+
+static struct actor
+pop3(const char *device)
+{
+	return (struct actor){
+		ACTOR_POP3, 9, STR("192.0.2.9"), STR("anna@example.org"), str_c(device)
+	};
+}
+
+static device_id
+login(struct env *e, const char *name)
+{
+	const struct actor actor = pop3(name);
+	device_id          id = 0;
+
+	assert_ok(device_seen(e->a, &actor, &id));
+	return id;
+}
+
+static struct device_view
+view(struct env *e, const char *name)
+{
+	struct device_view v;
+	bool               done = false;
+
+	assert_ok(device_view_open(&v, e->a, login(e, name)));
+	while (!done)
+		assert_ok(device_view_load(&v, &done));
+	return v;
+}
+
+/* The email ids that a device sees, as a list. Each of them can be read. */
+static const char *
+sees(struct env *e, const char *name)
+{
+	static char        text[1000];
+	struct device_view v = view(e, name);
+	size_t             n = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < v.n; i++) {
+		OWN_BUF struct buf bytes = BUF_INIT(1 << 20);
+		struct message     m;
+
+		assert_true(i == 0 || v.m[i - 1].email < v.m[i].email);
+		assert_ok(device_view_message(e->a, v.inbox, &v.m[i], &m));
+		assert_true(m.email == v.m[i].email && m.size == v.m[i].size);
+		assert_ok(message_read(e->a, &m, 0, SIZE_MAX, &bytes));
+		assert_int_equal(bytes.n, m.size);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%llu", n != 0 ? " " : "",
+		    (unsigned long long)m.email);
+	}
+	device_view_done(&v);
+	return text;
+}
+
+/* A session that removes some messages of its view. */
+static uint32_t
+removes(struct env *e, const char *name, const char *emails)
+{
+	const struct actor       actor = pop3(name);
+	struct device_view       v = view(e, name);
+	OWN_RANGES struct ranges which = uids_of(emails);
+	struct pop3_removal      rm = { .device = v.device, .m = v.m, .n = v.n, .mark = 1 };
+	bool                     done = false;
+
+	for (uint32_t i = 0; i < v.n; i++)
+		v.m[i].marks = ranges_has(&which, (uint32_t)v.m[i].email) ? 3 : 2;
+	while (!done)
+		assert_ok(pop3_remove_part(e->a, &rm, &actor, &done));
+	device_view_done(&v);
+	return rm.removed_n;
+}
+
+static void
+policy(struct env *e, const char *name, enum pop3_policy p)
+{
+	assert_ok(device_policy_set(e->a, login(e, name), p, &ACTOR));
+}
+
+static void
+put_some(struct env *e, int n)
+{
+	for (int i = 0; i < n; i++)
+		put(e, 0, "A: 1\r\n\r\nx");
+}
+
+/* --- devices --- */
+
+static void
+test_many_devices(void **state)
+{
+	struct env *e = *state;
+
+	put_some(e, 5);
+	assert_string_equal(sees(e, "phone"), "1 2 3 4 5");
+	assert_int_equal(removes(e, "phone", "2:3"), 2);
+	assert_string_equal(sees(e, "phone"), "1 4 5");
+	assert_string_equal(sees(e, "desk"), "1 2 3 4 5");
+	assert_string_equal(uids_in(e, e->inbox), "1,4:5");
+	assert_string_equal(uids_in(e, box(e, "Trash")), "1:2");
+	env_verify(e);
+	assert_int_equal(removes(e, "desk", "3:4"), 2);
+	assert_string_equal(sees(e, "phone"), "1 4 5");
+	assert_string_equal(sees(e, "desk"), "1 2 5");
+	assert_string_equal(uids_in(e, e->inbox), "1,5");
+	assert_int_equal(removes(e, "phone", "4"), 1);
+	assert_string_equal(sees(e, "phone"), "1 5");
+	/* One that comes for the first time sees all. */
+	assert_string_equal(sees(e, "new"), "1 2 3 4 5");
+	assert_int_equal(removes(e, "new", "1:5"), 5);
+	assert_string_equal(sees(e, "new"), "");
+	assert_string_equal(sees(e, "phone"), "1 5");
+	assert_string_equal(sees(e, "desk"), "1 2 5");
+	assert_string_equal(uids_in(e, e->inbox), "");
+	put_some(e, 1);
+	assert_string_equal(sees(e, "new"), "6");
+	env_verify(e);
+	assert_ok(account_barrier(e->a));
+	env_crash(e);
+	assert_string_equal(sees(e, "new"), "6");
+	assert_string_equal(sees(e, "desk"), "1 2 5 6");
+	env_verify(e);
+}
+
+static void
+test_policies(void **state)
+{
+	struct env *e = *state;
+	mailbox_id  archive = box(e, "Archive"), trash = box(e, "Trash");
+
+	put_some(e, 5);
+	policy(e, "keep", POP3_KEEP);
+	policy(e, "read", POP3_READ);
+	policy(e, "archive", POP3_ARCHIVE);
+	policy(e, "delete", POP3_DELETE);
+	removes(e, "keep", "1");
+	removes(e, "read", "2");
+	removes(e, "archive", "3");
+	removes(e, "trash", "4");
+	removes(e, "delete", "5");
+	assert_string_equal(uids_in(e, e->inbox), "1:2");
+	assert_int_equal(get(e, e->inbox, 1).flags.system, 0);
+	assert_int_equal(get(e, e->inbox, 2).flags.system, FLAG_SEEN);
+	assert_true(get(e, archive, 1).email == 3);
+	assert_true(get(e, trash, 1).email == 4);
+	assert_string_equal(sees(e, "keep"), "2 3 4 5");
+	assert_string_equal(sees(e, "read"), "1 3 4 5");
+	assert_string_equal(sees(e, "archive"), "1 2 4 5");
+	assert_string_equal(sees(e, "trash"), "1 2 3 5");
+	assert_string_equal(sees(e, "delete"), "1 2 3 4");
+	env_verify(e);
+	/* The policy of the account is for devices without one. */
+	assert_ok(pop3_options_set(
+	    e->a, &(struct pop3_options){ .policy = POP3_DELETE }, &ACTOR));
+	removes(e, "trash", "1");
+	assert_string_equal(uids_in(e, e->inbox), "2");
+	assert_string_equal(uids_in(e, trash), "1");
+	env_verify(e);
+}
+
+/* What others do with messages that have left. */
+static void
+test_others(void **state)
+{
+	struct env              *e = *state;
+	mailbox_id               trash = box(e, "Trash"), work = box(e, "Work");
+	OWN_RANGES struct ranges uids = uids_of("1"), second = uids_of("2");
+	struct copied            copied = { 0 };
+	struct appended          done;
+	uint32_t                 next;
+
+	put_some(e, 6);
+	removes(e, "phone", "1:5");
+	/* 1 comes back: phone has it already, desk gets it once. */
+	assert_ok(message_move(e->a, trash, &uids, 0, e->inbox, &ACTOR, &copied, &next));
+	assert_string_equal(sees(e, "phone"), "6");
+	assert_string_equal(sees(e, "desk"), "1 2 3 4 5 6");
+	/* 2 goes to another mailbox: still there. */
+	assert_ok(message_move(e->a, trash, &second, 0, work, &ACTOR, &copied, &next));
+	assert_string_equal(sees(e, "desk"), "1 2 3 4 5 6");
+	env_verify(e);
+	/* 3 and 4 are expunged: over for all. 4 is restored into INBOX. */
+	expunge_all(e, trash, "3:4");
+	assert_string_equal(sees(e, "desk"), "1 2 5 6");
+	assert_ok(expunged_restore(e->a, 4, e->inbox, &ACTOR, &done));
+	assert_string_equal(sees(e, "desk"), "1 2 4 5 6");
+	assert_string_equal(sees(e, "phone"), "6");
+	env_verify(e);
+	/* A user moves the rest out of INBOX: not by POP3, so no device sees it. */
+	assert_ok(mailbox_rename(e->a, STR("INBOX"), STR("old"), &ACTOR));
+	assert_string_equal(sees(e, "desk"), "2 5");
+	env_verify(e);
+	ranges_done(&copied.from);
+	ranges_done(&copied.to);
+}
+
+/* A session goes on with what it saw. */
+static void
+test_while_others_work(void **state)
+{
+	struct env         *e = *state;
+	struct device_view  v;
+	struct message      m;
+	const struct actor  actor = pop3("phone");
+	struct pop3_removal rm = { .mark = 1 };
+	bool                done = false;
+
+	put_some(e, 3);
+	v = view(e, "phone");
+	removes(e, "desk", "1");
+	expunge_all(e, e->inbox, "2");
+	for (uint32_t i = 0; i < v.n; i++) {
+		assert_ok(device_view_message(e->a, v.inbox, &v.m[i], &m));
+		assert_true(m.email == i + 1);
+		v.m[i].marks = 1;
+	}
+	rm.device = v.device;
+	rm.m = v.m;
+	rm.n = v.n;
+	assert_ok(pop3_remove_part(e->a, &rm, &actor, &done));
+	assert_true(done && rm.removed_n == 3);
+	assert_string_equal(sees(e, "phone"), "");
+	assert_string_equal(sees(e, "desk"), "3");
+	/* Again, as after a lost answer. */
+	rm = (struct pop3_removal){ .device = v.device, .m = v.m, .n = v.n, .mark = 1 };
+	assert_ok(pop3_remove_part(e->a, &rm, &actor, &done));
+	assert_string_equal(sees(e, "desk"), "3");
+	device_view_done(&v);
+	clock_test_advance(31 * DAY_MS);
+	assert_ok(store_tend(e->store));
+	assert_ok(store_tend(e->store));
+	clock_test_advance(-31 * DAY_MS);
+	env_verify(e);
+	assert_int_equal(device_view_message(
+	    e->a, e->inbox, &(struct view_message){ .email = 2, .uid = 2 }, &m), E_MESSAGE_GONE);
+	rm.device = 99;
+	assert_int_equal(pop3_remove_part(e->a, &rm, &actor, &done), E_NOT_FOUND);
+	assert_int_equal(device_view_open(&v, e->a, 99), E_NOT_FOUND);
+	device_view_done(&v);
+}
+
+/* --- time and room --- */
+
+static void
+test_retention(void **state)
+{
+	struct env     *e = *state;
+	mailbox_id      trash = box(e, "Trash");
+	struct appended done;
+
+	put_some(e, 4);
+	policy(e, "delete", POP3_DELETE);
+	removes(e, "phone", "1");
+	removes(e, "delete", "2");
+	clock_test_advance(20 * DAY_MS);
+	removes(e, "phone", "3");
+	assert_ok(store_tend(e->store));
+	assert_string_equal(sees(e, "desk"), "1 2 3 4");
+	clock_test_advance(11 * DAY_MS);
+	assert_ok(store_tend(e->store));
+	/* 1 is expunged now, and restorable for the same time again; 2 is gone. */
+	assert_string_equal(sees(e, "desk"), "3 4");
+	assert_string_equal(uids_in(e, trash), "2");
+	env_verify(e);
+	assert_int_equal(expunged_restore(e->a, 2, e->inbox, &ACTOR, &done), E_NOT_FOUND);
+	assert_ok(expunged_restore(e->a, 1, e->inbox, &ACTOR, &done));
+	assert_string_equal(sees(e, "desk"), "1 3 4");
+	clock_test_advance(20 * DAY_MS);
+	assert_ok(store_tend(e->store));
+	assert_string_equal(sees(e, "desk"), "1 4");
+	assert_string_equal(uids_in(e, trash), "");
+	env_verify(e);
+	clock_test_advance(-51 * DAY_MS);
+}
+
+/* A POP3 user who deletes frees room, though the mail can still be restored. */
+static void
+test_room(void **state)
+{
+	struct env        *e = *state;
+	const struct quota quota = { .storage_max = 10 * 9 };
+	struct quota       q;
+	struct quota_usage use;
+	struct appended    done;
+
+	assert_ok(account_quota_set(e->a, &quota, &ACTOR));
+	put_some(e, 10); /* of 9 bytes */
+	assert_int_equal(account_quota_check(e->a, 20), E_OVER_QUOTA_TEMP);
+	removes(e, "phone", "1:3");
+	account_quota(e->a, &q, &use);
+	assert_int_equal(use.storage, 90);
+	assert_int_equal(account_quota_check(e->a, 40), E_OVER_QUOTA_TEMP);
+	assert_int_equal(account_quota_check(e->a, 101), E_OVER_QUOTA);
+	assert_int_equal(
+	    try_append(e, e->inbox, STR("A: 1\r\n\r\n 123456789 123456789 1"), (struct flags){ 0 },
+	        &done), E_OVER_QUOTA_TEMP);
+	assert_string_equal(uids_in(e, box(e, "Trash")), "1:3");
+	assert_ok(account_quota_check(e->a, 18));
+	assert_string_equal(uids_in(e, box(e, "Trash")), "1:3");
+	assert_ok(try_append(
+	    e, e->inbox, STR("A: 1\r\n\r\n 123456789"), (struct flags){ 0 }, &done));
+	assert_string_equal(uids_in(e, box(e, "Trash")), "3");
+	account_quota(e->a, &q, &use);
+	assert_int_equal(use.storage, 90);
+	/* The other devices have not lost them. */
+	assert_string_equal(sees(e, "desk"), "1 2 3 4 5 6 7 8 9 10 11");
+	env_verify(e);
+	put_some(e, 1);
+	assert_int_equal(
+	    try_append(e, e->inbox, STR("A: 1\r\n\r\nx"), (struct flags){ 0 }, &done),
+	    E_OVER_QUOTA_TEMP);
+	/* Over quota nothing is refused. */
+	assert_int_equal(removes(e, "phone", "4:11"), 8);
+	put_some(e, 1);
+	env_verify(e);
+}
+
+/* --- parts --- */
+
+static void
+test_parts(void **state)
+{
+	enum { N = 2500 };
+	const struct actor  actor = pop3("phone");
+	struct env         *e = *state;
+	struct device_view  v;
+	struct pop3_removal rm;
+	mailbox_id          trash = box(e, "Trash");
+	bool                done = false;
+	unsigned            parts = 1;
+	uint64_t            modseq;
+
+	put_some(e, N);
+	v = view(e, "phone");
+	assert_int_equal(v.n, N);
+	for (uint32_t i = 0; i < N; i++)
+		v.m[i].marks = i % 2 == 0 || i > 1000 ? 1 : 0;
+	rm = (struct pop3_removal){ .device = v.device, .m = v.m, .n = v.n, .mark = 1 };
+	modseq = account_modseq(e->a);
+	assert_ok(pop3_remove_part(e->a, &rm, &actor, &done));
+	assert_int_equal(account_modseq(e->a), modseq + 1);
+	assert_false(done);
+	assert_int_equal(rm.removed_n, 1000);
+	assert_int_equal(status(e, trash).messages, 1000);
+	assert_ok(account_barrier(e->a));
+	if (e->dir[0] == '\0')
+		env_crash(e);
+	v.a = e->a;
+	while (!done) {
+		assert_ok(pop3_remove_part(e->a, &rm, &actor, &done));
+		parts++;
+	}
+	assert_int_equal(parts, 2);
+	assert_int_equal(rm.removed_n, 2000);
+	assert_int_equal(status(e, e->inbox).messages, 500);
+	device_view_done(&v);
+	v = view(e, "phone");
+	assert_int_equal(v.n, 500);
+	device_view_done(&v);
+	v = view(e, "desk");
+	assert_int_equal(v.n, N);
+	device_view_done(&v);
+	removes(e, "phone", "1:2500");
+	assert_string_equal(sees(e, "phone"), "");
+	env_verify(e);
+}
+
+/* Somebody deleted the trash: it is made again. Where none can be made, mail stays. */
+static void
+test_no_trash(void **state)
+{
+	struct env *e = *state;
+	mailbox_id  trash;
+
+	put_some(e, 2);
+	assert_ok(mailbox_delete(e->a, STR("Trash"), &ACTOR));
+	removes(e, "phone", "1");
+	assert_ok(mailbox_find_use(e->a, USE_TRASH, &trash));
+	assert_string_equal(uids_in(e, trash), "1");
+	assert_ok(mailbox_delete(e->a, STR("Trash"), &ACTOR));
+	/* 1 was expunged with its mailbox, not by the device. */
+	assert_string_equal(sees(e, "desk"), "2");
+	for (int i = 0; i < 10000; i++) {
+		char       name[32];
+		mailbox_id id;
+
+		snprintf(name, sizeof(name), "m%d", i);
+		if (mailbox_create(e->a, str_c(name), 0, &ACTOR, &id) == E_LIMIT)
+			break;
+	}
+	removes(e, "phone", "2");
+	assert_string_equal(sees(e, "phone"), "");
+	assert_string_equal(uids_in(e, e->inbox), "2");
+	env_verify(e);
+}
+
+/* --- alarm --- */
+
+static bool
+alarm_due(struct env *e, const char *name)
+{
+	const struct actor  actor = pop3(name);
+	struct device_alarm alarm;
+	bool                due = false;
+
+	assert_ok(device_alarm_due(e->a, login(e, name), &actor, &due, &alarm));
+	if (due)
+		assert_true(alarm.removed_n >= ALARM_MIN && alarm.since_ms > 0);
+	return due;
+}
+
+static void
+test_alarm(void **state)
+{
+	struct env *e = *state;
+
+	put_some(e, 20);
+	login(e, "old");
+	removes(e, "old", "1:10");
+	assert_false(alarm_due(e, "old"));
+	removes(e, "old", "11");
+	assert_true(alarm_due(e, "old"));
+	assert_false(alarm_due(e, "old"));
+	put_some(e, 20);
+	removes(e, "old", "21:40");
+	assert_false(alarm_due(e, "old"));
+	/* Few messages are no reason, nor those that stay. */
+	assert_ok(account_barrier(e->a));
+	env_crash(e);
+	assert_false(alarm_due(e, "old"));
+	policy(e, "keeps", POP3_KEEP);
+	removes(e, "keeps", "1:40");
+	assert_false(alarm_due(e, "keeps"));
+	/* After 30 days without it, it is a new one again. */
+	removes(e, "old", "12:20");
+	put_some(e, 10);
+	clock_test_advance(31 * DAY_MS);
+	login(e, "old");
+	clock_test_advance(6 * DAY_MS);
+	removes(e, "old", "41:49");
+	assert_true(alarm_due(e, "old"));
+	/* One that is seen all the time is not. */
+	put_some(e, 10);
+	clock_test_advance(10 * DAY_MS);
+	removes(e, "old", "50:60");
+	assert_false(alarm_due(e, "old"));
+	/* Switched off; and another share. */
+	assert_ok(pop3_options_set(e->a, &(struct pop3_options){ .alarm_off = true }, &ACTOR));
+	put_some(e, 10);
+	login(e, "third");
+	removes(e, "third", "61:66");
+	assert_false(alarm_due(e, "third"));
+	assert_ok(pop3_options_set(e->a, &(struct pop3_options){ .alarm_percent = 90 }, &ACTOR));
+	assert_false(alarm_due(e, "third"));
+	assert_ok(pop3_options_set(e->a, &(struct pop3_options){ .alarm_percent = 50 }, &ACTOR));
+	assert_true(alarm_due(e, "third"));
+	clock_test_advance(-47 * DAY_MS);
+}
+
+#define ON_MEM(f) cmocka_unit_test_setup_teardown(f, env_mem, env_done)
+#define ON_ROCKS(f) { #f " (rocks)", f, env_rocks, env_done, NULL }
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_MEM(test_many_devices),
+		ON_ROCKS(test_many_devices),
+		ON_MEM(test_policies),
+		ON_MEM(test_others),
+		ON_MEM(test_while_others_work),
+		ON_MEM(test_retention),
+		ON_MEM(test_room),
+		ON_MEM(test_parts),
+		ON_ROCKS(test_parts),
+		ON_MEM(test_no_trash),
+		ON_MEM(test_alarm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
