@@ -112,7 +112,9 @@ check_job(void *arg)
 	struct login   *l = arg;
 	struct auth_try t = try_of(l);
 
-	l->err = auth_check(l->server->auth, &t, &l->who);
+	/* Guesses that wait for a thread do not hold up the end of the server. */
+	l->err = net_stopping(conn_net(l->conn)) ? E_AUTH_TEMP :
+						   auth_check(l->server->auth, &t, &l->who);
 	l->delay_ms = l->err == E_AUTH_FAILED ? auth_delay_ms(l->server->auth, &t) : 0;
 	conn_wake(l->conn);
 }
