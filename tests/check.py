@@ -264,11 +264,14 @@ STEPS = {
 }
 
 
-def run_step(name):
-    """The tally of one step, told."""
+def run_step(name, broken):
+    """The tally of one step, told; `broken` are those it needs that have failed."""
     tally, start = Tally(), time.monotonic()
     try:
-        STEPS[name][0](tally)
+        if broken:
+            tally.add(name, False, f"not run, as it needs what failed: {' '.join(broken)}")
+        else:
+            STEPS[name][0](tally)
     except Exception:
         tally.add(name, False, traceback.format_exc())
     say(f"{name}: {tally.passed} passed, {tally.failed} failed, {time.monotonic() - start:.0f} s")
@@ -276,17 +279,19 @@ def run_step(name):
 
 
 def run_steps(chosen, total):
-    waiting, running = list(chosen), {}
+    waiting, running, failed = list(chosen), {}, set()
     with ThreadPoolExecutor(max_workers=STEPS_AT_ONCE) as pool:
         while waiting or running:
             unfinished = {*waiting, *running.values()}
             able = [s for s in waiting if not unfinished.intersection(STEPS[s][1])]
             for name in able[:STEPS_AT_ONCE - len(running)]:
                 waiting.remove(name)
-                running[pool.submit(run_step, name)] = name
+                running[pool.submit(run_step, name, sorted(failed.intersection(STEPS[name][1])))] = name
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                del running[future]
+                name = running.pop(future)
                 total.take(future.result())
+                if future.result().failed:
+                    failed.add(name)
 
 
 def main():

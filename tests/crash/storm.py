@@ -38,12 +38,15 @@ def plain(user):
 
 
 LOGIN = b"a LOGIN " + TARGET.encode() + b' "' + PASSWORD.encode() + b'"\r\n'
-ENVELOPE = b"HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<" + TARGET.encode() + b">\r\nDATA\r\n"
+POP3_LOGIN = b"USER " + TARGET.encode() + b"\r\nPASS " + PASSWORD.encode() + b"\r\n"
+ENVELOPE = b"MAIL FROM:<a@b.test>\r\nRCPT TO:<" + TARGET.encode() + b">\r\n"
 # Kinds: listener, what is sent at once, what is sent a byte at a time (for ever), does it read?
 KINDS = {
     "smtp command": ("smtp", b"", b"EHLO " + b"x" * 500, True),
-    "smtp data": ("smtp", ENVELOPE, b"Subject: slow\r\n" * 100, True),
+    "smtp data": ("smtp", b"HELO x\r\n" + ENVELOPE + b"DATA\r\n", b"Subject: slow\r\n" * 100, True),
+    "smtp chunk": ("smtp", b"EHLO x\r\n" + ENVELOPE + b"BDAT 100000\r\n", b"Subject: slow\r\n" * 100, True),
     "lmtp command": ("lmtp", b"", b"LHLO " + b"x" * 500, True),
+    "lmtp data": ("lmtp", b"LHLO x\r\n" + ENVELOPE + b"DATA\r\n", b"Subject: slow\r\n" * 100, True),
     "submission command": ("submission", b"", b"EHLO " + b"x" * 500, True),
     "imap command": ("imap", b"", b"a LOGIN " + b"x" * 500, True),
     "imap literal before login": ("imap", b"a LOGIN {500}\r\n", b"x" * 500, True),
@@ -53,8 +56,10 @@ KINDS = {
     "submission handshake": ("submissions", b"", hello(), True),
     "imap literal": ("imap", LOGIN + b"b APPEND INBOX {100000}\r\n", b"x" * 500, True),
     "imap reader": ("imap", LOGIN + b"b EXAMINE INBOX\r\nc FETCH 1:* BODY.PEEK[]\r\n", b"", False),
+    "pop3 reader": ("pop3", POP3_LOGIN + b"".join(b"RETR %d\r\n" % (i + 1) for i in range(BIG_MESSAGES)), b"", False),
     "imap idle": ("imap", LOGIN + b"b SELECT Archive\r\nc IDLE\r\n", b"", True),
 }
+READERS = ("imap reader", "pop3 reader")
 # Those that see that the server closes them, soon after a short login_time and idle times.
 CLOSED_SOON = ("smtp command", "lmtp command", "submission command", "imap command",
                "imap literal before login", "pop3 command")
@@ -236,11 +241,10 @@ def share(seconds, part):
 
 
 def measure(server, seconds, probes=4):
-    """(p50, p99, how many) of ordinary users, in ms."""
+    """What ordinary users waited for each thing they did, in seconds."""
     with probing(server, probes) as threads:
         time.sleep(seconds)
-    times = [t for p in threads for t in p.seconds]
-    return share(times, 0.5), share(times, 0.99), len(times)
+    return [t for p in threads for t in p.seconds]
 
 
 @contextlib.contextmanager
@@ -262,10 +266,10 @@ def aside(body):
 def slow_crowd(server, connections):
     """Half are slow; the others sit there, as phones do."""
     def body(ready, stopping):
-        kinds = [k for k in KINDS if k not in ("imap idle", "imap reader")]
+        kinds = [k for k in KINDS if k not in ("imap idle", *READERS)]
         crowds = [Slow(server, ["imap idle"], connections // 2, 20.0),
                   Slow(server, kinds, connections // 2 - connections // 40, 2.0),
-                  Slow(server, ["imap reader"], connections // 40)]
+                  Slow(server, READERS, connections // 40)]
         for crowd in crowds:
             crowd.start()
             crowd.ready.wait()
@@ -284,8 +288,11 @@ def crowd_of(make, n):
     return body
 
 
-def storm(connections, seconds, report=print):
-    """Prints what ordinary users wait in calm and in each storm, and the ratio to the calm before it."""
+TURNS = 3
+
+
+def storm(connections, seconds, only="", report=print):
+    """Prints what ordinary users wait in calm and in each storm, in turns A B A B, and the ratio."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     connections = min(connections, hard - 1000)
@@ -297,11 +304,17 @@ def storm(connections, seconds, report=print):
         measure(server, 2)
         report(f"{'':36} {'p50 ms':>8} {'p99 ms':>8} {'ratio':>6} {'MiB':>6} {'operations':>10}")
 
-        def line(name, figures, calm):
-            report(f"{name:36} {figures[0]:8.1f} {figures[1]:8.1f} {figures[1] / calm[1]:6.1f} "
-                   f"{server.memory('VmRSS') >> 20:6} {figures[2]:10}")
+        def line(name, times, calm):
+            p99 = share(times, 0.99)
+            report(f"{name:36} {share(times, 0.5):8.1f} {p99:8.1f} {p99 / share(calm, 0.99):6.1f} "
+                   f"{server.memory('VmRSS') >> 20:6} {len(times):10}")
         for name, body, n in storms:
-            calm = measure(server, seconds)
+            if only not in name:
+                continue
+            calm, stormy = [], []
+            for _ in range(TURNS):
+                calm += measure(server, seconds / TURNS)
+                with aside(body(server, n)):
+                    stormy += measure(server, seconds / TURNS)
             line("calm", calm, calm)
-            with aside(body(server, n)):
-                line(name, measure(server, seconds), calm)
+            line(name, stormy, calm)

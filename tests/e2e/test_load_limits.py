@@ -4,7 +4,7 @@ import re
 import threading
 
 from harness import Server, eventually
-from storm import CLOSED_SOON, KINDS, Guesser, Slow, Writer, prepare, probing
+from storm import CLOSED_SOON, KINDS, READERS, Guesser, Slow, Writer, prepare, probing
 
 SHORT = ("[limits]\nlogin_time = 3s\nsmtp_idle = 3s\nimap_idle = 3s\npop3_idle = 3s\n")
 EACH = 12
@@ -49,11 +49,12 @@ def test_slow_connections_are_closed():
 def test_readers_who_do_not_read_are_closed():
     with Server(SHORT) as server:
         prepare(server)
-        slow = Slow(server, ["imap reader"], 5, 0.5)
+        slow = Slow(server, READERS, 5 * len(READERS), 0.5)
         slow.start()
         slow.ready.wait()
-        ends = r"imap-close session=\d+ peer=\S+ login=target"
-        eventually(lambda: len(re.findall(ends, server.log())) == 5 + 1)  # and the one of prepare
+        for protocol, n in (("imap", 5 + 1), ("pop3", 5)):  # and the one of prepare
+            ends = protocol + r"-close session=\d+ peer=\S+ login=target"
+            eventually(lambda: len(re.findall(ends, server.log())) == n)
         slow.stop()
 
 
