@@ -1,7 +1,6 @@
 /* COPY and MOVE within an account. RFC 9051 s6.4.7, RFC 6851 s3 */
 #include "base/error.h"
 #include "store/edit.h"
-#include "store/left.h"
 #include "store/pick.h"
 #include "store/text_rows.h"
 #include "store/thread.h"
@@ -86,17 +85,12 @@ transfer_one(struct edit *e, const struct transfer *t, struct message *m, struct
 	struct edit_box   *to = &e->boxes[e->n_boxes - 1]; /* perhaps boxes[0], too */
 	int                r;
 
-	r = message_fetch_facts(t->a, t->from, m->uid, &facts);
-	if (r < 0)
-		return r;
 	if (t->is_move) {
-		edit_message_remove(e, &e->boxes[0], m);
-		m->save_ms = e->now_ms;
-		edit_message_add(e, to, m, buf_view(&facts));
-		if (left_is_inbox(t->a, to->box))
-			left_forget(e, m->email);
+		r = edit_message_move(e, &e->boxes[0], to, m);
 	} else {
-		r = copy_one(e, to, m, buf_view(&facts));
+		r = message_fetch_facts(t->a, t->from, m->uid, &facts);
+		if (r == 0)
+			r = copy_one(e, to, m, buf_view(&facts));
 	}
 	if (r == 0)
 		r = ranges_add(&done->from, old_uid, old_uid);

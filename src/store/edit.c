@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/pack.h"
+#include "store/left.h"
 
 const struct actor ACTOR_NOBODY = { .protocol = ACTOR_SYSTEM };
 
@@ -288,6 +289,22 @@ edit_message_remove(struct edit *e, struct edit_box *slot, const struct message 
 	edit_del(e, &facts);
 	note(e, slot, m, flags_state(&m->flags), 0);
 	log_message(e, CHANGE_EXPUNGE, slot, m, NULL);
+}
+
+int
+edit_message_move(struct edit *e, struct edit_box *from, struct edit_box *to, struct message *m)
+{
+	OWN_BUF struct buf facts = BUF_INIT(KV_VALUE_MAX);
+	int                r = message_fetch_facts(e->a, from->box->id, m->uid, &facts);
+
+	if (r < 0)
+		return r;
+	edit_message_remove(e, from, m);
+	m->save_ms = e->now_ms;
+	edit_message_add(e, to, m, buf_view(&facts));
+	if (left_is_inbox(e->a, to->box))
+		left_forget(e, m->email);
+	return 0;
 }
 
 void

@@ -89,6 +89,9 @@ void edit_message_flags(
     struct edit *, struct edit_box *, struct message *m, const struct flags *flags);
 /* It goes from this mailbox: record and facts are deleted; its place is the caller's business. */
 void edit_message_remove(struct edit *, struct edit_box *, const struct message *m);
+/* It moves to another mailbox of the account, where it gets a new UID. */
+int  edit_message_move(struct edit *, struct edit_box *from, struct edit_box *to,
+     struct message *m);
 /* The quota's use. */
 void edit_use_more(struct edit *, const struct message *m);
 void edit_use_less(struct edit *, const struct message *m);

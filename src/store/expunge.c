@@ -237,8 +237,9 @@ expunged_fetch(struct account *a, email_id email, struct buf *to, int64_t *ret_w
 	return 0;
 }
 
-static int
-restore(struct edit *e, struct mailbox *box, email_id email, struct message *m)
+int
+expunged_put_back(struct edit *e, struct mailbox *box, email_id email,
+    const struct quota_usage *more, struct message *m)
 {
 	OWN_BUF struct buf     value = BUF_INIT(KV_VALUE_MAX);
 	struct expunged_record rec;
@@ -253,7 +254,7 @@ restore(struct edit *e, struct mailbox *box, email_id email, struct message *m)
 	key = key_expunged(when_ms, email);
 	r = read_row(key_str(&key), buf_view(&value), &x, &rec);
 	if (r == 0)
-		r = account_room(e->a, x.message.size, 1);
+		r = account_room(e->a, more->storage + x.message.size, more->count + 1);
 	if (r < 0)
 		return r;
 	*m = x.message;
@@ -265,17 +266,18 @@ restore(struct edit *e, struct mailbox *box, email_id email, struct message *m)
 	edit_use_more(e, m);
 	if (left_is_inbox(e->a, box))
 		left_forget(e, email);
-	return edit_commit(e, EDIT_DURABLE);
+	return 0;
 }
 
 int
 expunged_restore(struct account *a, email_id email, mailbox_id to, const struct actor *actor,
     struct appended *ret)
 {
-	OWN_EDIT struct edit e = { 0 };
-	struct mailbox      *box;
-	struct message       m;
-	int                  r;
+	static const struct quota_usage none;
+	OWN_EDIT struct edit            e = { 0 };
+	struct mailbox                 *box;
+	struct message                  m;
+	int                             r;
 
 	ACCOUNT_SCOPE(a);
 	r = account_ready(a);
@@ -285,7 +287,9 @@ expunged_restore(struct account *a, email_id email, mailbox_id to, const struct 
 		return r;
 	edit_begin(&e, a, actor);
 	e.way = CHANGE_BY_RESTORE;
-	r = restore(&e, box, email, &m);
+	r = expunged_put_back(&e, box, email, &none, &m);
+	if (r == 0)
+		r = edit_commit(&e, EDIT_DURABLE);
 	if (r < 0)
 		return r;
 	*ret = (struct appended){
@@ -316,6 +320,7 @@ purge_one(struct edit *e, struct str key, const struct expunged_record *rec,
 	kv_del(&e->batch, key);
 	edit_del(e, &place);
 	left_forget(e, m->email);
+	edit_log(e, &(struct change){ .kind = CHANGE_PURGED, .email = m->email });
 	return 0;
 }
 

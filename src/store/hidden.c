@@ -206,9 +206,19 @@ subtract(const struct spans *a, const struct spans *b, struct spans *to)
 	return r;
 }
 
+static uint64_t
+count(const struct spans *set)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		n += set->s[i].hi - set->s[i].lo + 1;
+	return n;
+}
+
 static int
 change(struct edit *e, device_id id, const struct spans *set,
-    int (*how)(const struct spans *, const struct spans *, struct spans *))
+    int (*how)(const struct spans *, const struct spans *, struct spans *), uint64_t *less)
 {
 	OWN_SPANS struct spans old = { 0 }, now = { 0 };
 	int                    r;
@@ -218,19 +228,23 @@ change(struct edit *e, device_id id, const struct spans *set,
 	r = rows_around(e->a, id, set, &old);
 	if (r == 0)
 		r = how(&old, set, &now);
-	if (r == 0)
-		put_rows(e, id, &old, &now);
-	return r;
+	if (r < 0)
+		return r;
+	put_rows(e, id, &old, &now);
+	*less += count(&old) - count(&now);
+	return 0;
 }
 
 int
 hidden_add(struct edit *e, device_id id, const struct spans *set)
 {
-	return change(e, id, set, merge);
+	uint64_t less = 0;
+
+	return change(e, id, set, merge, &less);
 }
 
 int
-hidden_remove(struct edit *e, device_id id, const struct spans *set)
+hidden_remove(struct edit *e, device_id id, const struct spans *set, uint64_t *n)
 {
-	return change(e, id, set, subtract);
+	return change(e, id, set, subtract, n);
 }

@@ -30,6 +30,7 @@ int hidden_any(struct account *, device_id);
 int hidden_load(struct account *, device_id, struct spans *ret);
 /* Puts into the commit what changes; once a device and commit. */
 int hidden_add(struct edit *, device_id, const struct spans *);
-int hidden_remove(struct edit *, device_id, const struct spans *);
+/* *n grows by the ids that were hidden. */
+int hidden_remove(struct edit *, device_id, const struct spans *, uint64_t *n);
 
 #endif

@@ -59,7 +59,7 @@ struct journal_restore {
 	/* zero at first */
 	uint64_t   at;         /* modseq up to which it is done */
 	uint64_t   restored;   /* messages that were put back, */
-	uint64_t   unhidden;   /* that a device sees again where they were, */
+	uint64_t   unhidden;   /* that a device sees again, */
 	uint64_t   unread;     /* whose \Seen of the policy "read" was taken back */
 };
 /*

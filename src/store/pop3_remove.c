@@ -122,16 +122,11 @@ mark_read(struct part *p, struct message *m)
 static int
 move_away(struct part *p, struct message *m)
 {
-	OWN_BUF struct buf facts = BUF_INIT(KV_VALUE_MAX);
-	int                r = message_fetch_facts(p->e->a, p->inbox->id, m->uid, &facts);
+	int r = edit_message_move(p->e, p->from, p->to, m);
 
-	if (r < 0)
-		return r == E_MESSAGE_GONE ? E_CORRUPT : r;
-	edit_message_remove(p->e, p->from, m);
-	m->save_ms = p->e->now_ms;
-	edit_message_add(p->e, p->to, m, buf_view(&facts));
-	note_left(p, m);
-	return 0;
+	if (r == 0)
+		note_left(p, m);
+	return r;
 }
 
 static int
