@@ -150,34 +150,76 @@ pop3_parse_top(struct str args, union pop3_args *ret)
 
 /* --- a message on the wire --- */
 
+/* Bytes that are looked at together: one of the processor's vectors, as gcc and clang spell it. */
+typedef signed char lanes __attribute__((vector_size(16)));
+enum { LANES = sizeof(lanes), BLOCK = 4 * LANES };
+
+/* A bare LF, or a dot that begins a line; of one byte, or of each lane. */
+#define IS_SPECIAL(before, c)                                                                    \
+	((((c) == '\n') & ((before) != '\r')) | (((c) == '.') & ((before) == '\n')))
+
+/* p[-1] is there. */
+static inline lanes
+specials(const char *p)
+{
+	lanes before, c;
+
+	memcpy(&before, p - 1, LANES);
+	memcpy(&c, p, LANES);
+	return IS_SPECIAL(before, c);
+}
+
+/* Is one of p[0] to p[BLOCK - 1] special? */
+static inline bool
+any_special(const char *p)
+{
+	const lanes any = specials(p) | specials(p + LANES) | specials(p + 2 * LANES) |
+	                  specials(p + 3 * LANES);
+	uint64_t    half[2];
+
+	memcpy(half, &any, sizeof(half));
+	return (half[0] | half[1]) != 0;
+}
+
+/* The first byte from `at` on (at least 1) that does not go as it is, or n. */
+static size_t
+find_special(const char *p, size_t at, size_t n)
+{
+	while (n - at >= BLOCK && !any_special(p + at))
+		at += BLOCK;
+	while (at < n && !IS_SPECIAL(p[at - 1], p[at]))
+		at++;
+	return at;
+}
+
+size_t
+pop3_stuff_plain(struct pop3_stuff *s, struct str piece)
+{
+	const char before = !s->in_line ? '\n' : s->after_cr ? '\r' : ' ';
+	size_t     n;
+
+	if (piece.n == 0 || IS_SPECIAL(before, piece.p[0]))
+		return 0;
+	n = find_special(piece.p, 1, piece.n);
+	s->in_line = piece.p[n - 1] != '\n';
+	s->after_cr = piece.p[n - 1] == '\r';
+	return n;
+}
+
 void
 pop3_stuff_put(struct pop3_stuff *s, struct str piece, struct buf *to)
 {
-	size_t done = 0, at = 0;
+	for (;;) {
+		size_t n = pop3_stuff_plain(s, piece);
 
-	while (at < piece.n) {
-		size_t lf = at + str_find_byte(str_skip(piece, at), '\n');
-		bool   after_cr = lf > at ? piece.p[lf - 1] == '\r' : s->after_cr;
-
-		if (!s->in_line && piece.p[at] == '.') {
-			buf_put(to, piece.p + done, at - done);
-			buf_byte(to, '.');
-			done = at;
-		}
-		if (lf == piece.n) {
-			s->in_line = true;
-			s->after_cr = after_cr;
-			break;
-		}
-		if (!after_cr) {
-			buf_put(to, piece.p + done, lf - done);
-			buf_str(to, STR("\r\n"));
-			done = lf + 1;
-		}
-		*s = (struct pop3_stuff){ 0 };
-		at = lf + 1;
+		buf_put(to, piece.p, n);
+		piece = str_skip(piece, n);
+		if (piece.n == 0)
+			return;
+		*s = (struct pop3_stuff){ .in_line = piece.p[0] == '.' };
+		buf_str(to, s->in_line ? STR("..") : STR("\r\n"));
+		piece = str_skip(piece, 1);
 	}
-	buf_put(to, piece.p + done, piece.n - done);
 }
 
 void

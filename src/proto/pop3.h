@@ -68,6 +68,9 @@ struct pop3_stuff { /* all zero: before the first byte */
 	bool after_cr;
 };
 void pop3_stuff_put(struct pop3_stuff *, struct str piece, struct buf *to);
+/* How many bytes at the front of the piece go as they are; they count as put. Of most messages that
+ * is all. */
+size_t pop3_stuff_plain(struct pop3_stuff *, struct str piece);
 /* The line end that the last line may lack, and the dot that ends the answer. */
 void pop3_stuff_end(struct pop3_stuff *, struct buf *to);
 

@@ -9,7 +9,7 @@ pop3_box_open(struct pop3_box *b, struct account *account)
 	struct mailbox_status status;
 	int                   r;
 
-	*b = (struct pop3_box){ .account = account };
+	*b = (struct pop3_box){ .account = account, .modseq = account_modseq(account) };
 	r = mailbox_find(account, STR("INBOX"), &b->inbox);
 	if (r == 0)
 		r = mailbox_status(account, b->inbox, &status);
@@ -28,7 +28,7 @@ pop3_box_done(struct pop3_box *b)
 	if (b->account != NULL)
 		account_drop(b->account);
 	mem_free(b->e);
-	mem_free(b->ahead.m);
+	ranges_done(&b->present);
 	ranges_done(&b->gone);
 	ranges_done(&b->seen);
 	*b = (struct pop3_box){ 0 };
@@ -46,7 +46,15 @@ add(struct pop3_box *b, const struct message *m)
 		b->e = grown;
 		b->cap = cap;
 	}
-	b->e[b->n++] = (struct pop3_entry){ .email = m->email, .size = m->size, .uid = m->uid };
+	b->e[b->n++] = (struct pop3_entry){
+		.email = m->email,
+		.size = m->size,
+		.blob = m->blob,
+		.header_n = m->header_n,
+		.blob_header_n = m->blob_header_n,
+		.uid = m->uid,
+		.was_seen = (m->flags.system & FLAG_SEEN) != 0,
+	};
 	b->n_left++;
 	b->size_left += m->size;
 	return 0;
@@ -93,66 +101,46 @@ pop3_box_find(struct pop3_box *b, uint32_t number, struct pop3_entry **ret)
 	return 0;
 }
 
-/* --- records --- */
+/* --- what is still there --- */
 
-/* Reads the records from this one on, up to POP3_AHEAD. */
 static int
-read_ahead(struct pop3_box *b, uint32_t uid)
+look_again(struct pop3_box *b)
 {
-	OWN(message_iter)  it = NULL;
-	struct pop3_ahead *w = &b->ahead;
-	int                r;
+	struct mailbox_status status;
+	struct ranges         uids;
+	uint32_t              recent_from;
+	int                   r;
 
-	w->n = w->at = 0;
-	if (w->m == NULL)
-		w->m = mem_alloc(POP3_AHEAD * sizeof(*w->m));
-	if (w->m == NULL)
-		return E_NOMEM;
-	w->modseq = account_modseq(b->account);
-	r = message_scan(b->account, b->inbox, uid, b->uid_end - 1, SCAN_RECORDS, &it);
+	r = mailbox_view(
+	    b->account, b->inbox, false, &status, &uids, &recent_from, &b->modseq);
 	if (r < 0)
 		return r;
-	r = 1;
-	while (r == 1 && w->n < POP3_AHEAD) {
-		r = message_iter_next(it, &w->m[w->n], NULL);
-		w->n += r == 1;
-		r = r == E_CORRUPT ? 1 : r;
-	}
-	return r < 0 ? r : 0;
-}
-
-/* 0 when it was read ahead and is still true. */
-static int
-take_ahead(struct pop3_box *b, uint32_t uid, struct message *ret)
-{
-	struct pop3_ahead *w = &b->ahead;
-
-	if (w->modseq != account_modseq(b->account))
-		w->n = 0;
-	while (w->at < w->n && w->m[w->at].uid < uid)
-		w->at++;
-	if (w->at >= w->n || w->m[w->at].uid != uid)
-		return E_NOT_FOUND;
-	*ret = w->m[w->at];
+	ranges_done(&b->present);
+	b->present = uids;
+	b->looked = true;
 	return 0;
 }
 
 int
 pop3_box_message(struct pop3_box *b, const struct pop3_entry *e, struct message *ret)
 {
-	bool     is_next = e > b->e && b->ahead.last == e[-1].uid;
-	uint32_t uid = e->uid;
-	int      r;
+	int r = 0;
 
-	b->ahead.last = uid;
-	if (!is_next)
-		return message_get(b->account, b->inbox, uid, ret);
-	if (take_ahead(b, uid, ret) == 0)
-		return 0;
-	r = read_ahead(b, uid);
+	if (b->modseq != account_modseq(b->account))
+		r = look_again(b);
 	if (r < 0)
 		return r;
-	return take_ahead(b, uid, ret) == 0 ? 0 : message_get(b->account, b->inbox, uid, ret);
+	if (b->looked && !ranges_has(&b->present, e->uid))
+		return E_MESSAGE_GONE;
+	*ret = (struct message){
+		.uid = e->uid,
+		.email = e->email,
+		.blob = e->blob,
+		.size = e->size,
+		.header_n = e->header_n,
+		.blob_header_n = e->blob_header_n,
+	};
+	return 0;
 }
 
 void
@@ -187,7 +175,7 @@ plan(struct pop3_box *b)
 
 		if (b->e[i].deleted)
 			r = ranges_add(&b->gone, uid, uid);
-		else if (b->e[i].fetched)
+		else if (b->e[i].fetched && !b->e[i].was_seen)
 			r = ranges_add(&b->seen, uid, uid);
 	}
 	if (r < 0)

@@ -4,7 +4,7 @@
  *
  * Shape    message number i is e[i - 1]; ascending by UID. Numbers stay as they are.
  * Lock     none: other sessions go on. What they expunge meanwhile is E_MESSAGE_GONE here.
- * Memory   24 bytes a message; at most POP3_MESSAGES_MAX, the oldest ones.
+ * Memory   56 bytes a message; at most POP3_MESSAGES_MAX, the oldest ones.
  * Work     loading and updating go in parts of bounded size.
  * Threads  the session's.
  */
@@ -13,29 +13,26 @@
 
 #include "store/message.h"
 
-enum { POP3_MESSAGES_MAX = 1000000, POP3_LOAD_PART = 8192, POP3_AHEAD = 32 };
+enum { POP3_MESSAGES_MAX = 1000000, POP3_LOAD_PART = 8192 };
 
 struct pop3_entry {
-	email_id email;
-	uint64_t size;
-	uint32_t uid;
-	bool     deleted;
-	bool     fetched; /* all of it was sent: it becomes \Seen */
-};
-
-/* Records that were read ahead for a client that asks for one message after the other. They hold as
- * long as nothing was changed in the account. */
-struct pop3_ahead {
-	struct message *m; /* room for POP3_AHEAD; NULL: nobody asked so far */
-	uint32_t        n, at;
-	uint64_t        modseq;
-	uint32_t        last; /* the UID that was asked for last */
+	email_id          email;
+	uint64_t          size;
+	struct kv_blob_id blob;
+	uint64_t          header_n;
+	uint32_t          blob_header_n; /* all as in struct message */
+	uint32_t          uid;
+	bool              deleted;
+	bool              fetched;  /* all of it was sent: it becomes \Seen */
+	bool              was_seen; /* it was so at the beginning */
 };
 
 struct pop3_box {
 	struct account    *account; /* NULL: not open */
-	struct pop3_ahead  ahead;
 	mailbox_id         inbox;
+	uint64_t           modseq;    /* of the account, when it was known what is there */
+	bool               looked;    /* once more since the loading, */
+	struct ranges      present;   /* and this was there */
 	struct pop3_entry *e;
 	uint32_t           n, cap;
 	uint32_t           n_left;    /* not marked as deleted */
@@ -59,7 +56,8 @@ void pop3_box_done(struct pop3_box *);
 
 /* E_NOT_FOUND when there is no such number, or it is marked as deleted. Valid until done. */
 int  pop3_box_find(struct pop3_box *, uint32_t number, struct pop3_entry **ret);
-/* The message's record: E_MESSAGE_GONE when somebody else has expunged it. */
+/* What message_read needs, without a look at the store unless something was changed there:
+ * E_MESSAGE_GONE when somebody else has expunged it. */
 int  pop3_box_message(struct pop3_box *, const struct pop3_entry *, struct message *ret);
 void pop3_box_delete(struct pop3_box *, struct pop3_entry *);
 void pop3_box_reset(struct pop3_box *);

@@ -24,26 +24,44 @@ next_piece(const struct pop3_sending *x)
 	return end - x->off < KV_BLOB_PIECE ? (size_t)(end - x->off) : KV_BLOB_PIECE;
 }
 
-/* Reads and puts one piece of at most n bytes. */
+/* The output from `at` on is still to be stuffed. */
+static int
+stuff_end(struct pop3_stuff *stuff, struct buf *out, size_t at)
+{
+	OWN_BUF struct buf rest = BUF_INIT(KV_BLOB_PIECE);
+
+	if (at == out->n)
+		return 0;
+	buf_put(&rest, out->p + at, out->n - at);
+	if (rest.err < 0)
+		return rest.err;
+	out->n = at;
+	pop3_stuff_put(stuff, buf_view(&rest), out);
+	return 0;
+}
+
+/* Reads and puts one piece of at most n bytes: straight into the output, where most of them may
+ * stay as they are. */
 static int
 put_piece(struct pop3_session *s, size_t n)
 {
 	struct pop3_sending *x = &s->sending;
-	OWN_BUF struct buf   piece = BUF_INIT(KV_BLOB_PIECE);
+	struct buf          *out = conn_output(s->conn);
+	size_t               at = out->n;
 	struct str           text;
-	int                  r = message_read(s->box.account, &x->message, x->off, n, &piece);
+	int                  r = message_read(s->box.account, &x->message, x->off, n, out);
 
-	if (r == 0 && piece.n == 0)
+	if (r == 0 && out->n == at)
 		r = E_CORRUPT;
 	if (r < 0)
 		return r;
-	text = buf_view(&piece);
-	if (x->is_top && x->off >= x->message.header_n)
+	text = str_of(out->p + at, out->n - at);
+	x->off += text.n;
+	if (x->is_top && x->off > x->message.header_n)
 		text = str_head(text, pop3_take_lines(text, &x->lines));
-	pop3_stuff_put(&x->stuff, text, conn_output(s->conn));
-	x->off += piece.n;
 	s->sent_bytes += text.n;
-	return 0;
+	out->n = at + text.n;
+	return stuff_end(&x->stuff, out, at + pop3_stuff_plain(&x->stuff, text));
 }
 
 enum step

@@ -166,6 +166,36 @@ test_stuffing(void **state)
 			}
 }
 
+/* A special byte at any place of a text that is longer than what is looked at together. */
+static void
+test_stuffing_in_long_lines(void **state)
+{
+	enum { N = 200 };
+	OWN_BUF struct buf got = BUF_INIT(4 * N), want = BUF_INIT(4 * N);
+	struct pop3_stuff  s;
+	char               in[N];
+
+	(void)state;
+	for (size_t at = 0; at + 2 < N; at++) {
+		memset(in, '.', sizeof(in));
+		in[0] = 'a';
+		memcpy(in + at, "\r\n.", 3);
+		s = (struct pop3_stuff){ 0 };
+		assert_int_equal(pop3_stuff_plain(&s, str_of(in, N)), at + 2);
+		stuff(str_of(in, N), at / 2, at, &got);
+		buf_reset(&want);
+		buf_put(&want, in, at + 2);
+		buf_byte(&want, '.');
+		buf_put(&want, in + at + 2, N - at - 2);
+		buf_str(&want, STR("\r\n.\r\n"));
+		assert_true(str_eq(buf_view(&got), buf_view(&want)));
+		in[at] = '\n';
+		in[at + 1] = 'b';
+		s = (struct pop3_stuff){ 0 };
+		assert_int_equal(pop3_stuff_plain(&s, str_of(in, N)), at);
+	}
+}
+
 /* Any text of CRLF lines comes back as it was, and so do its octets. */
 static void
 test_stuffing_is_undone(void **state)
@@ -220,6 +250,7 @@ main(void)
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_stuffing),
+		cmocka_unit_test(test_stuffing_in_long_lines),
 		cmocka_unit_test(test_stuffing_is_undone),
 		cmocka_unit_test(test_lines),
 	};
