@@ -6,14 +6,14 @@ import poplib
 import re
 import socket
 
-from harness import Server, eventually
+from harness import PASSWORD, Server, eventually
 from imapwire import Imap
 from load import letter
-from test_sync_order import line_client
+from test_sync_order import Lines, line_client
 
 ANN, BOB = "ann@example.test", "bob@example.test"
 TEMPORARY = {
-    "smtp": re.compile(rb"4\d\d \d?"), "lmtp": re.compile(rb"4\d\d "),
+    "smtp": re.compile(rb"4\d\d 4\."), "lmtp": re.compile(rb"4\d\d 4\."), "submission": re.compile(rb"4\d\d 4\."),
     "imap": re.compile(rb"NO \[(UNAVAILABLE|INUSE|LIMIT)\]|BYE"),
     "pop3": re.compile(rb"-ERR \[SYS/TEMP\]"),
 }
@@ -29,6 +29,7 @@ class Work:
         self.server, self.account, self.size = server, account, size
         self.kept = set()      # tokens that must be there
         self.maybe = set()     # tokens of what was refused or cut off
+        self.gone = set()      # tokens of what was removed
         self.sizes = {}        # by token
         self.count = 0
 
@@ -56,7 +57,8 @@ class Work:
 
         def fn():
             client = line_client(self.server, protocol)
-            client.say("MAIL FROM:<x@y.test>", f"RCPT TO:<{self.account}>", "DATA")
+            sender = ANN if protocol == "submission" else "x@y.test"
+            client.say(f"MAIL FROM:<{sender}>", f"RCPT TO:<{self.account}>", "DATA")
             client.wire.send(letter(token, self.size).replace(b"\r\n.", b"\r\n..") + b".\r\n")
             return client.reply().encode()
         return self.keep(token, self.attempt(protocol, "delivery", fn))
@@ -83,9 +85,29 @@ class Work:
         return self.attempt("imap", "CREATE", lambda: Imap(
             self.server, self.account).command(f"CREATE box{self.count}"))
 
+    def remove(self):
+        """The first message, by POP3."""
+        token = None
+
+        def fn():
+            nonlocal token
+            pop3 = Lines(self.server, "pop3")
+            pop3.say(f"USER {self.account}", f"PASS {PASSWORD}", "TOP 1 0")
+            found = re.search(rb"X-Token: (\S+)", b"\n".join(pop3.wire.until(b".\r\n"))).group(1).decode()
+            pop3.say("DELE 1")
+            token = found
+            return pop3.say("QUIT").encode()
+        refused = self.attempt("pop3", "QUIT", fn)
+        if token:
+            self.kept.discard(token)
+            self.maybe.discard(token)
+            (self.maybe if refused else self.gone).add(token)
+        return refused
+
     def all(self):
         """The refusals (or b"") of every kind of change."""
-        return [self.deliver("smtp"), self.deliver("lmtp"), self.append(), self.store(), self.create()]
+        return [self.deliver("smtp"), self.deliver("lmtp"), self.deliver("submission"), self.append(),
+                self.store(), self.create(), self.remove()]
 
     def works(self):
         return not any(self.all())
@@ -104,6 +126,7 @@ class Work:
         imap.close()
         assert len(found) == len(set(found)), "a message is there twice"
         assert self.kept <= set(found), sorted(self.kept - set(found))
+        assert not self.gone & set(found), "a removed message is back"
         assert set(found) <= self.kept | self.maybe
 
 
