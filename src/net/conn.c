@@ -154,6 +154,12 @@ conn_at_boundary(struct conn *c, bool yes)
 }
 
 void
+conn_peer_ends(struct conn *c)
+{
+	c->peer_ends = true;
+}
+
+void
 conn_poke(struct conn *c)
 {
 	conn_post(c, WHY_POKE);

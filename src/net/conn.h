@@ -53,6 +53,7 @@ struct conn_guard {
 	uint32_t        gen;
 	unsigned        posted;
 	uint32_t        fired; /* epoll events since the owner looked last */
+	uint32_t        want;  /* the events that end this sleep, while ARMED */
 	unsigned        wakes; /* posted bits that end this sleep */
 	struct list     queue; /* the run queue's link, while QUEUED */
 };
@@ -62,7 +63,8 @@ struct conn_in {
 	size_t off, n, cap; /* not consumed: p[off..n) */
 	size_t max;
 	bool   lent;        /* p is the worker's scratch memory */
-	bool   readable;    /* a read may bring something */
+	bool   readable;    /* a read may bring something; epoll tells of it once only */
+	bool   hung_up;     /* epoll has told of the end: read on until it shows */
 	bool   wants_out;   /* the last read waits for the socket to be writable */
 	bool   eof;
 	bool   eof_told;
@@ -72,6 +74,7 @@ struct conn_out {
 	struct buf buf;
 	size_t     sent;
 	size_t     cleared; /* before_send has spoken for so many bytes */
+	bool       taken_back; /* the rest was not durable; before_send is not asked again */
 };
 
 /* Monotonic milliseconds; 0: none. */
@@ -110,8 +113,10 @@ struct conn {
 	bool                       had_session;
 	bool                       boundary;
 	bool                       stop_told;
+	bool                       peer_ends; /* conn_peer_ends was called */
+	bool                       in_pieces; /* what was sent last may end in the middle */
 	bool                       dead;  /* the wire is gone, but the session waits for a wake */
-	bool                       in_epoll;
+	uint32_t                   armed; /* what epoll looks for; 0: it does not know the socket */
 	enum conn_phase            phase;
 	enum step                  step;  /* what run() returned last */
 	unsigned                   why;   /* for the next run() */
@@ -158,10 +163,16 @@ void conn_requeue(struct conn *);
 /* Reads what is there. > 0: bytes came; 0: none now, or in.eof; E_LIMIT: there is no room, the
  * session does not consume; or another error. */
 ssize_t conn_fill(struct conn *);
-/* Writes what is to be sent. 0: all sent; FILTER_WANT_*; FLUSH_HOLD: before_send said 1; or an
- * error, also of before_send. */
-enum { FLUSH_HOLD = 1 };
+/* Writes what is to be sent. 0: all sent; FILTER_WANT_*; FLUSH_HOLD: before_send said 1;
+ * FLUSH_REFUSED: it gave an error; or an error of the wire. */
+enum { FLUSH_HOLD = 1, FLUSH_REFUSED = 2 };
 int     conn_flush(struct conn *);
+/* Throws away what before_send has not spoken for; what is put in now is sent without it. */
+void    conn_take_back(struct conn *);
+/* What a filter kept: the ticket after STARTTLS, an answer to a change of keys. As above. */
+int     conn_flush_kept(struct conn *);
+/* Bytes came that no event will tell of. */
+bool    conn_has_unread(struct conn *);
 /* Gives back lent memory, and empty buffers, before the connection leaves the worker. */
 int     conn_settle(struct conn *);
 void    conn_borrow_output(struct conn *);

@@ -37,7 +37,10 @@ struct filter_type {
 	ssize_t (*write)(struct filter *, const char *p, size_t n);
 	/* Holds bytes that epoll no longer knows of: read again before sleeping. */
 	bool    (*pending)(struct filter *);
-	/* Says goodbye in the filter's own words; best effort, never waits. */
+	/* Sends what write has taken and kept. 0, FILTER_WANT_*, or an error. NULL: keeps none. */
+	int     (*flush)(struct filter *);
+	/* Says goodbye in the filter's own words, once; best effort, never waits. Before flush: it
+	 * goes with what was written last. */
 	void    (*finish)(struct filter *);
 	void    (*drop)(struct filter *);
 };
@@ -52,6 +55,9 @@ struct filter {
 struct filter_sock {
 	struct filter filter;
 	int           fd;
+	bool          drained; /* the last read has taken all: epoll tells when there is more */
+	uint64_t      sent;    /* bytes */
+	bool          last;    /* what is written now is the last: it leaves with the end (FIN) */
 };
 void filter_sock_init(struct filter_sock *, int fd);
 

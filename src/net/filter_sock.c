@@ -8,12 +8,13 @@
 static ssize_t
 sock_read(struct filter *f, char *to, size_t room)
 {
-	int     fd = CONTAINER_OF(f, struct filter_sock, filter)->fd;
-	ssize_t n;
+	struct filter_sock *s = CONTAINER_OF(f, struct filter_sock, filter);
+	ssize_t             n;
 
 	do
-		n = recv(fd, to, room, 0);
+		n = recv(s->fd, to, room, 0);
 	while (n < 0 && errno == EINTR);
+	s->drained = n < (ssize_t)room;
 	if (n >= 0)
 		return n;
 	return errno == EAGAIN || errno == EWOULDBLOCK ? (ssize_t)FILTER_WANT_IN : E_CLOSED;
@@ -22,14 +23,17 @@ sock_read(struct filter *f, char *to, size_t room)
 static ssize_t
 sock_write(struct filter *f, const char *p, size_t n)
 {
-	int     fd = CONTAINER_OF(f, struct filter_sock, filter)->fd;
-	ssize_t sent;
+	struct filter_sock *s = CONTAINER_OF(f, struct filter_sock, filter);
+	int                 flags = MSG_NOSIGNAL | (s->last ? MSG_MORE : 0);
+	ssize_t             sent;
 
 	do
-		sent = send(fd, p, n, MSG_NOSIGNAL);
+		sent = send(s->fd, p, n, flags);
 	while (sent < 0 && errno == EINTR);
-	if (sent >= 0)
+	if (sent >= 0) {
+		s->sent += (uint64_t)sent;
 		return sent;
+	}
 	return errno == EAGAIN || errno == EWOULDBLOCK ? (ssize_t)FILTER_WANT_OUT : E_CLOSED;
 }
 
@@ -64,5 +68,6 @@ static const struct filter_type SOCK = {
 void
 filter_sock_init(struct filter_sock *s, int fd)
 {
-	*s = (struct filter_sock){ .filter.type = &SOCK, .fd = fd };
+	/* Not read yet: epoll will tell what is there when it hears of the socket. */
+	*s = (struct filter_sock){ .filter.type = &SOCK, .fd = fd, .drained = true };
 }

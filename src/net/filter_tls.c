@@ -4,17 +4,29 @@
 #include <openssl/x509.h>
 #include <pthread.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "net/filter.h"
 #include "net/tls.h"
 
+/* Records are gathered up to this, and sent at once: a flight of the handshake, the ticket with the
+ * greeting, four full records of a long answer, the last answer with the goodbye. */
+enum {
+	GATHER_BYTES = 64 << 10,
+	GATHER_MAX = GATHER_BYTES + (20 << 10), /* and the record that passes it */
+	RECORD_EXTRA = 256                      /* more than what four records add */
+};
+
 struct filter_tls {
 	struct filter   filter;
 	struct tls_set *set;
 	SSL            *ssl;
+	struct buf      out;    /* records that are not sent: out.p[sent..out.n) */
+	size_t          sent;
 	bool            eof;    /* the filter below has no more */
 	bool            failed; /* no goodbye after a fatal error, SSL_shutdown(3) */
+	bool            bidden; /* the goodbye was said */
 	unsigned long   code;   /* of the fatal error, or 0 */
 };
 
@@ -40,19 +52,41 @@ bio_read(BIO *bio, char *to, size_t room, size_t *ret_n)
 	return n > 0;
 }
 
+/* Sends what is gathered. */
+static int
+push(struct filter_tls *t)
+{
+	struct filter *below = t->filter.below;
+
+	while (t->sent < t->out.n) {
+		ssize_t n = below->type->write(below, t->out.p + t->sent, t->out.n - t->sent);
+
+		if (n < 0)
+			return (int)n;
+		t->sent += (size_t)n;
+	}
+	buf_done(&t->out);
+	t->sent = 0;
+	return 0;
+}
+
 static int
 bio_write(BIO *bio, const char *p, size_t len, size_t *ret_n)
 {
 	struct filter_tls *t = BIO_get_data(bio);
-	ssize_t            n = t->filter.below->type->write(t->filter.below, p, len);
+	int                r = t->out.n >= GATHER_BYTES ? push(t) : 0;
 
 	BIO_clear_retry_flags(bio);
-	if (n == FILTER_WANT_OUT)
+	*ret_n = 0;
+	if (r == FILTER_WANT_OUT)
 		BIO_set_retry_write(bio);
-	else if (n == FILTER_WANT_IN)
-		BIO_set_retry_read(bio);
-	*ret_n = n > 0 ? (size_t)n : 0;
-	return n > 0;
+	if (r < 0)
+		return 0;
+	buf_put(&t->out, p, len);
+	if (t->out.err < 0)
+		return 0;
+	*ret_n = len;
+	return 1;
 }
 
 static long
@@ -108,6 +142,7 @@ result_of(struct filter_tls *t, int ok)
 	t->failed = true;
 	t->code = ERR_peek_error();
 	ERR_clear_error();
+	push(t); /* the alert that tells the peer */
 	return E_CLOSED;
 }
 
@@ -117,12 +152,20 @@ tls_start(struct filter *f)
 	struct filter_tls *t = tls_of(f);
 	int                ok, r;
 
+	r = push(t);
+	if (r < 0)
+		return r;
 	ERR_clear_error();
 	ok = SSL_accept(t->ssl);
 	if (ok == 1)
-		return 0;
+		return 0; /* a ticket may be kept: it goes with the greeting */
 	r = result_of(t, ok);
-	return r == 0 ? E_CLOSED : r;
+	if (r == 0)
+		r = E_CLOSED;
+	if (r != FILTER_WANT_IN)
+		return r;
+	ok = push(t); /* a flight of the handshake */
+	return ok < 0 ? ok : r;
 }
 
 static ssize_t
@@ -144,12 +187,23 @@ tls_write(struct filter *f, const char *p, size_t len)
 	size_t             n;
 	int                ok, r;
 
+	r = t->out.n >= GATHER_BYTES ? push(t) : 0;
+	if (r < 0)
+		return r;
+	if (t->out.n == 0)
+		buf_room(&t->out, len < GATHER_BYTES ? len + RECORD_EXTRA : GATHER_MAX);
 	ERR_clear_error();
 	ok = SSL_write_ex(t->ssl, p, len, &n);
 	if (ok == 1)
 		return (ssize_t)n;
 	r = result_of(t, ok);
 	return r == 0 ? E_CLOSED : r;
+}
+
+static int
+tls_flush(struct filter *f)
+{
+	return push(tls_of(f));
 }
 
 static bool
@@ -163,8 +217,9 @@ tls_finish(struct filter *f)
 {
 	struct filter_tls *t = tls_of(f);
 
-	if (t->failed || !SSL_is_init_finished(t->ssl))
+	if (t->failed || t->bidden || !SSL_is_init_finished(t->ssl))
 		return;
+	t->bidden = true;
 	ERR_clear_error();
 	SSL_shutdown(t->ssl);
 	ERR_clear_error();
@@ -176,6 +231,7 @@ tls_filter_drop(struct filter *f)
 	struct filter_tls *t = tls_of(f);
 
 	SSL_free(t->ssl);
+	buf_done(&t->out);
 	if (t->set != NULL)
 		tls_set_put(t->set);
 	mem_free(t);
@@ -187,6 +243,7 @@ static const struct filter_type TLS = {
 	.read = tls_read,
 	.write = tls_write,
 	.pending = tls_pending,
+	.flush = tls_flush,
 	.finish = tls_finish,
 	.drop = tls_filter_drop,
 };
@@ -218,6 +275,7 @@ filter_tls_new(struct tls *tls, struct filter *below, struct filter **ret)
 	if (t == NULL)
 		return E_NOMEM;
 	t->filter = (struct filter){ .type = &TLS, .below = below };
+	buf_init(&t->out, GATHER_MAX);
 	t->set = tls_set_get(tls);
 	if (make_ssl(t) < 0) {
 		tls_filter_drop(&t->filter);

@@ -5,6 +5,13 @@
 #include "base/error.h"
 #include "net/whole.h"
 
+/* With the lock held. */
+static bool
+ends_sleep(const struct conn *c, uint32_t events)
+{
+	return (events & (c->guard.want | EPOLLERR | EPOLLHUP)) != 0;
+}
+
 bool
 conn_claim_event(struct conn *c, uint32_t gen, uint32_t events)
 {
@@ -13,8 +20,9 @@ conn_claim_event(struct conn *c, uint32_t gen, uint32_t events)
 	if (c->guard.gen != gen || c->guard.state == CONN_FREE)
 		return false;
 	c->guard.fired |= events;
-	if (c->guard.state != CONN_ARMED)
-		return false; /* its owner, who is about to sleep, sees it */
+	/* Its owner, who is about to sleep, sees it; or it is of no use now, and kept for later. */
+	if (c->guard.state != CONN_ARMED || !ends_sleep(c, events))
+		return false;
 	c->guard.state = CONN_OWNED;
 	return true;
 }
@@ -86,21 +94,29 @@ conn_posted(struct conn *c)
 	lock_give(&c->guard.lock);
 	c->why |= posted & (WHY_POKE | WHY_WAKE);
 	c->in.readable |= (fired & ~(uint32_t)EPOLLOUT) != 0 || (fired != 0 && c->in.wants_out);
+	c->in.hung_up |= (fired & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
 	return posted & ~(unsigned)(WHY_POKE | WHY_WAKE);
 }
 
+/* Once for input, and once more for the first output that has to wait: then each event is told of
+ * once, as it comes, and no request pays for arming. Input is always looked for, so that nothing
+ * is armed for less than before; only slow peers are watched for output, since a close would wake
+ * a worker for it. */
 static int
 arm(struct conn *c)
 {
+	uint32_t           events = c->armed | EPOLLIN | EPOLLRDHUP | EPOLLET | c->want;
 	struct epoll_event ev = {
-		.events = c->want | EPOLLONESHOT,
+		.events = events,
 		.data.u64 = (uint64_t)c->guard.gen << 32 | c->index,
 	};
-	int op = c->in_epoll ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	int op = c->armed != 0 ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
+	if (events == c->armed)
+		return 0;
 	if (epoll_ctl(c->net->epoll_fd, op, c->sock.fd, &ev) < 0)
 		return E_NOMEM;
-	c->in_epoll = true;
+	c->armed = events;
 	return 0;
 }
 
@@ -112,7 +128,8 @@ conn_sleep(struct conn *c, unsigned wakes, int64_t due)
 	if (c->want != 0 && arm(c) < 0)
 		return E_NOMEM;
 	LOCK_SCOPE(&c->guard.lock);
-	if ((c->guard.posted & wakes) != 0 || (c->want != 0 && c->guard.fired != 0))
+	c->guard.want = c->want;
+	if ((c->guard.posted & wakes) != 0 || (c->want != 0 && ends_sleep(c, c->guard.fired)))
 		return 0;
 	c->guard.wakes = wakes;
 	c->guard.state = c->want != 0 ? CONN_ARMED : CONN_PARKED;

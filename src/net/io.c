@@ -96,6 +96,13 @@ make_room(struct conn *c)
 	return move_own(in, in->cap * 2 < in->max ? in->cap * 2 : in->max);
 }
 
+/* Epoll tells of an event once. It will tell of nothing that is here already. */
+bool
+conn_has_unread(struct conn *c)
+{
+	return !c->sock.drained || c->in.hung_up || c->top->type->pending(c->top);
+}
+
 static ssize_t
 read_once(struct conn *c)
 {
@@ -116,8 +123,7 @@ read_once(struct conn *c)
 		c->time.moved = clock_mono_ms();
 	}
 	in->eof = n == 0;
-	/* A short read has emptied the socket; epoll tells when there is more. */
-	in->readable = n > 0 && ((size_t)n == room || c->top->type->pending(c->top));
+	in->readable = n > 0 && conn_has_unread(c);
 	return n;
 }
 
@@ -175,32 +181,71 @@ output_is_sent(struct conn_out *o)
 	o->sent = o->cleared = 0;
 }
 
+/* In one segment with what was said last. */
+static void
+say_goodbye(struct conn *c)
+{
+	for (struct filter *f = c->top; f != &c->sock.filter; f = f->below)
+		f->type->finish(f);
+}
+
 int
-conn_flush(struct conn *c)
+conn_flush_kept(struct conn *c)
+{
+	return c->top->type->flush != NULL && !c->dead ? c->top->type->flush(c->top) : 0;
+}
+
+static int
+write_out(struct conn *c)
 {
 	struct conn_out *o = &c->out;
+	int              r;
 
-	if (c->dead)
-		output_is_sent(o);
-	if (o->buf.n > o->cleared && c->type->before_send != NULL) {
-		int r = c->type->before_send(c->session);
-
-		if (r != 0)
-			return r < 0 ? r : FLUSH_HOLD;
-	}
-	o->cleared = o->buf.n;
+	c->sock.last = c->step == STEP_CLOSE;
 	while (o->sent < o->buf.n) {
-		int64_t now = clock_mono_ms();
 		ssize_t n = c->top->type->write(
 		    c->top, o->buf.p + o->sent, o->buf.n - o->sent);
 
 		if (n < 0)
 			return (int)n;
 		o->sent += (size_t)n;
-		c->time.moved = now;
 	}
-	output_is_sent(o);
-	return 0;
+	if (c->step == STEP_CLOSE && !c->dead)
+		say_goodbye(c);
+	r = conn_flush_kept(c);
+	if (r == 0)
+		output_is_sent(o);
+	return r;
+}
+
+int
+conn_flush(struct conn *c)
+{
+	struct conn_out *o = &c->out;
+	const uint64_t   before = c->sock.sent;
+	int64_t          now;
+	int              r;
+
+	if (c->dead)
+		output_is_sent(o);
+	if (!o->taken_back && o->buf.n > o->cleared && c->type->before_send != NULL) {
+		r = c->type->before_send(c->session);
+		if (r != 0)
+			return r < 0 ? FLUSH_REFUSED : FLUSH_HOLD;
+	}
+	o->cleared = o->buf.n;
+	now = clock_mono_ms();
+	r = write_out(c);
+	if (c->sock.sent != before)
+		c->time.moved = now;
+	return r;
+}
+
+void
+conn_take_back(struct conn *c)
+{
+	c->out.buf.n = c->out.cleared;
+	c->out.taken_back = true;
 }
 
 int

@@ -1,8 +1,8 @@
 /*
  * net/net.h: listeners, epoll workers, connections and their filters, timers and job threads.
  *
- * One epoll set and N workers. Every connection is armed EPOLLONESHOT: the worker that wakes owns
- * it until it re-arms it, so a session needs no lock and its code reads straight down.
+ * One epoll set and N workers. The worker that takes a connection's event owns it until it lets it
+ * sleep again, so a session needs no lock and its code reads straight down.
  *
  *                       bytes, drained, poke, job done, timeout
  *        .------------------------------------------------------.
@@ -17,7 +17,8 @@
  *          appends output to conn_output, and says what it waits for.
  * Output   is sent when run() returns anything but STEP_DONE, or when it has passed
  *          CONN_OUTPUT_HIGH. Before bytes leave, session->before_send (may be NULL) is called: it
- *          waits until what the reply rests on is durable; on error the connection is closed.
+ *          waits until what the reply rests on is durable; on error the output is thrown away,
+ *          session->not_durable (may be NULL) says so instead, and the connection is closed.
  *          run() is not called while output waits for a slow peer: pokes are kept until it has
  *          drained, and a deadline that passes meanwhile closes the connection.
  * Memory   a connection that waits for input with empty buffers holds no buffer.
@@ -150,6 +151,10 @@ void conn_wake_after(struct conn *, int64_t ms);
  * returns STEP_NEED or STEP_DONE, or at once when it sleeps in STEP_NEED. One command a run() is
  * best, so that the stop comes between two. */
 void conn_at_boundary(struct conn *, bool);
+
+/* The client has asked for the end, and sends no more (LOGOUT, QUIT): STEP_CLOSE need not wait until
+ * it has closed its side, unless input is there all the same. */
+void conn_peer_ends(struct conn *);
 
 /* From any thread, as long as the session is known to be open (the caller holds the watch lock, or
  * the session is parked for this very job). Never lost: a running session is run again, and a wake

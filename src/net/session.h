@@ -45,6 +45,11 @@ struct session_type {
 	/* Or NULL. 0: send; an error closes; 1: not yet. Then conn_may_send will be called, once,
 	 * the session stays open until then, and before_send is called again. */
 	int       (*before_send)(void *session);
+	/* before_send gave an error, and what was to be sent is thrown away. Says so instead, in
+	 * words that rest on nothing; they are sent, without before_send, and it is closed. Not
+	 * called in the middle of an answer in pieces (after STEP_MORE), where words would be taken
+	 * for a part of it, nor while the session waits. Or NULL: closed without a word. */
+	void      (*not_durable)(void *session);
 	void      (*close)(void *session);       /* frees it; the connection is still readable */
 	/* A connection ended before it had a session: conn_end says why. For logs; or NULL. */
 	void      (*refused)(void *server, struct conn *);

@@ -85,25 +85,44 @@ abandon(struct conn *c, const char *why)
 	return NEXT_TURN;
 }
 
+/* Nothing more will come from the peer, or so its session says. */
+static bool
+has_ended(struct conn *c)
+{
+	return c->in.eof || (c->peer_ends && !c->in.readable && conn_input(c).n == 0 &&
+	    !conn_has_unread(c));
+}
+
+/* Each in its own words, then the filter is gone. */
+static void
+finish_filters(struct conn *c)
+{
+	while (c->top != &c->sock.filter) {
+		struct filter *f = c->top;
+
+		f->type->finish(f);
+		if (f->type->flush != NULL)
+			f->type->flush(f);
+		c->top = f->below;
+		f->type->drop(f);
+	}
+	c->tls = NULL;
+}
+
 /* All is said. Bytes that are unread when a socket closes make the kernel send a reset, which can
  * overtake the last reply: so close our side, and read on until the peer has closed its own. */
 static enum next
 linger(struct conn *c, const char *why)
 {
+	bool ended = has_ended(c);
+
 	c->end = why;
 	close_session(c);
 	conn_drop_buffers(c);
-	for (struct filter *f = c->top; f != NULL; f = f->below)
-		f->type->finish(f);
-	while (c->top != &c->sock.filter) {
-		struct filter *f = c->top;
-
-		c->top = f->below;
-		f->type->drop(f);
-	}
-	c->tls = NULL;
-	if (c->in.eof)
+	finish_filters(c);
+	if (ended)
 		return NEXT_FREE;
+	c->top->type->finish(c->top);
 	c->phase = PHASE_LINGER;
 	c->time.phase_end = clock_mono_ms() + LINGER_MS;
 	return NEXT_TURN;
@@ -154,6 +173,7 @@ open_session(struct conn *c)
 	if (c->type->open(c->server, c, &c->session) < 0)
 		return end(c, "no session");
 	c->opened = c->had_session = true;
+	c->in.readable = c->in.readable || !c->sock.drained;
 	c->why |= WHY_OPEN;
 	c->step = STEP_DONE;
 	c->phase = PHASE_RUN;
@@ -174,7 +194,7 @@ start_tls(struct conn *c)
 static enum next
 tls_is_on(struct conn *c)
 {
-	c->in.readable = c->top->type->pending(c->top);
+	c->in.readable = conn_has_unread(c);
 	if (!c->opened)
 		return open_session(c);
 	c->why |= WHY_TLS;
@@ -310,6 +330,7 @@ static enum next
 after_flush(struct conn *c)
 {
 	c->phase = PHASE_RUN;
+	c->in_pieces = c->step == STEP_MORE;
 	switch (c->step) {
 	case STEP_NEED:
 		if (c->in.eof)
@@ -325,8 +346,20 @@ after_flush(struct conn *c)
 	case STEP_TLS:
 		return turn_tls(c);
 	case STEP_CLOSE:
-		return linger(c, "closed");
+		return linger(c, c->out.taken_back ? "not durable" : "closed");
 	}
+	return NEXT_TURN;
+}
+
+/* What the output rests on is lost. */
+static enum next
+refuse(struct conn *c)
+{
+	if (c->type->not_durable == NULL || c->in_pieces || c->step == STEP_WAIT)
+		return abandon(c, "not durable");
+	conn_take_back(c);
+	c->type->not_durable(c->session);
+	c->step = STEP_CLOSE;
 	return NEXT_TURN;
 }
 
@@ -347,9 +380,9 @@ turn_flush(struct conn *c, unsigned posted)
 		c->want = 0;
 		return NEXT_SLEEP;
 	}
-	if (r < 0)
-		return abandon(c, r == E_CLOSED ? "reset" : "not durable");
-	return after_flush(c);
+	if (r == FLUSH_REFUSED)
+		return refuse(c);
+	return r < 0 ? abandon(c, "reset") : after_flush(c);
 }
 
 static enum next
@@ -438,6 +471,11 @@ static enum next
 go_to_sleep(struct conn *c)
 {
 	int r = conn_settle(c);
+
+	if (r == 0 && c->phase == PHASE_RUN && conn_flush_kept(c) != 0) {
+		c->phase = PHASE_FLUSH;
+		return NEXT_TURN;
+	}
 
 	if (r == 0)
 		r = conn_sleep(c, wakes_of(c), due_time(c));

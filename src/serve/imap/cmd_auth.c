@@ -165,6 +165,7 @@ enum step
 imap_run_logout(struct imap_session *s, struct imap_command *c)
 {
 	imap_untagged(s, "BYE Logging out.");
+	conn_peer_ends(s->conn);
 	c->then = STEP_CLOSE;
 	return imap_ok(s, "Logout completed.");
 }

@@ -294,6 +294,17 @@ session_before_send(void *session)
 	return account_barrier_or_wake(s->account, &s->waiter);
 }
 
+/* RFC 9051 s7.1.5: what was answered is not said, so it was not done for the client. */
+static void
+session_not_durable(void *session)
+{
+	struct imap_session *s = session;
+
+	log_event(LOG_WARN, "imap-not-durable", LOG_U("session", conn_id(s->conn)),
+	    LOG_S("login", s->login));
+	imap_bye(s, "[UNAVAILABLE] The changes could not be written; please try again later.");
+}
+
 static void
 session_close(void *session)
 {
@@ -317,5 +328,6 @@ const struct session_type IMAP_SESSION = {
 	.open = session_open,
 	.run = session_run,
 	.before_send = session_before_send,
+	.not_durable = session_not_durable,
 	.close = session_close,
 };

@@ -217,6 +217,18 @@ pop3_before_send(void *session)
 	return account_barrier_or_wake(s->box.account, &s->waiter);
 }
 
+/* RFC 3206 s4: instead of the replies that were held back. */
+static void
+pop3_not_durable(void *session)
+{
+	struct pop3_session *s = session;
+
+	log_event(LOG_WARN, "pop3-not-durable", LOG_U("session", conn_id(s->conn)),
+	    LOG_S("login", buf_view(&s->user)));
+	buf_str(conn_output(s->conn),
+	    STR("-ERR [SYS/TEMP] The changes could not be written; please try again later.\r\n"));
+}
+
 static void
 pop3_close(void *session)
 {
@@ -258,5 +270,6 @@ const struct session_type POP3_SESSION = {
 	.open = pop3_open,
 	.run = pop3_run,
 	.before_send = pop3_before_send,
+	.not_durable = pop3_not_durable,
 	.close = pop3_close,
 };

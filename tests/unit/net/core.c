@@ -164,6 +164,39 @@ test_last_words(void **state)
 }
 
 /* A producer of 64 MB to a slow reader: the memory in use stays at the mark. */
+/* Who has asked for the end need not close first; who talks on all the same is read on. */
+static void
+test_peer_ends(void **state)
+{
+	struct rig    rig;
+	struct client c;
+	int64_t       from;
+	int           port;
+
+	(void)state;
+	rig_start(&rig, NULL);
+	port = rig_listen(&rig, "127.0.0.1:0", 0, NULL);
+	from = clock_mono_ms();
+	for (int i = 0; i < 10; i++) {
+		client_open(&c, port);
+		client_expect(&c, "hi");
+		client_ask(&c, "LEAVE", "bye");
+		WAIT_FOR(net_conns(rig.net) == 0);
+		assert_true(client_is_closed(&c));
+		client_close(&c);
+	}
+	assert_true(clock_mono_ms() - from < 10000); /* two seconds each, if it waited */
+	client_open(&c, port);
+	client_send(&c, "LEAVE\r\nECHO a\r\n");
+	client_expect(&c, "hi");
+	client_expect(&c, "bye");
+	assert_int_equal(recv(c.fd, c.in, 1, 0), 0); /* an orderly end */
+	assert_int_equal(net_conns(rig.net), 1);
+	client_close(&c);
+	rig_expect_end(&rig, "closed");
+	rig_stop(&rig);
+}
+
 static void
 test_big(void **state)
 {
@@ -406,6 +439,44 @@ test_before_send(void **state)
 	rig_stop(&rig);
 }
 
+/* Instead of what is not durable its session says so; but not inside of an answer in pieces. */
+static void
+test_not_durable(void **state)
+{
+	struct rig    rig;
+	struct client c;
+	char          tail[6] = "";
+	char          got[65536];
+	ssize_t       n;
+	int           port;
+
+	(void)state;
+	rig_start(&rig, NULL);
+	port = rig_listen(&rig, "127.0.0.1:0", 0, NULL);
+	atomic_store(&rig.tell_lost, 1);
+	client_open(&c, port);
+	client_ask(&c, "ECHO a", "hi");
+	client_expect(&c, "a");
+	atomic_store(&rig.send_error, E_IO);
+	client_send(&c, "ECHO never\r\nECHO ever\r\n");
+	client_expect(&c, "lost");
+	assert_true(client_is_closed(&c));
+	client_close(&c);
+	rig_expect_end(&rig, "not durable");
+	atomic_store(&rig.send_error, 0);
+	client_open(&c, port);
+	client_send(&c, "BIG 50000000\r\n");
+	client_expect(&c, "hi");
+	client_skip(&c, 65536);
+	atomic_store(&rig.send_error, E_IO);
+	while ((n = recv(c.fd, got, sizeof(got), 0)) > 0)
+		memcpy(tail, got + n - (n < 5 ? n : 5), n < 5 ? (size_t)n : 5);
+	assert_string_equal(tail, "xxxxx");
+	client_close(&c);
+	rig_expect_end(&rig, "not durable");
+	rig_stop(&rig);
+}
+
 /* before_send may let a connection wait without its worker; nothing leaves before it allows. */
 static void
 test_send_later(void **state)
@@ -565,6 +636,7 @@ main(void)
 		cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_eof),
 		cmocka_unit_test(test_last_words),
+		cmocka_unit_test(test_peer_ends),
 		cmocka_unit_test(test_big),
 		cmocka_unit_test(test_input_max),
 		cmocka_unit_test(test_park),
@@ -572,6 +644,7 @@ main(void)
 		cmocka_unit_test(test_timeouts),
 		cmocka_unit_test(test_slow_reader),
 		cmocka_unit_test(test_before_send),
+		cmocka_unit_test(test_not_durable),
 		cmocka_unit_test(test_send_later),
 		cmocka_unit_test(test_greedy),
 		cmocka_unit_test(test_halves),

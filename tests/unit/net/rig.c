@@ -87,6 +87,15 @@ line_before_send(void *session)
 }
 
 static void
+line_not_durable(void *session)
+{
+	struct line_session *s = session;
+
+	if (atomic_load(&s->rig->tell_lost) != 0)
+		buf_str(conn_output(s->conn), STR("lost\r\n"));
+}
+
+static void
 park_job(void *arg)
 {
 	struct line_session *s = arg;
@@ -212,7 +221,9 @@ line_command(struct line_session *s, struct str word, struct str rest)
 		    STR_ARG(conn_is_tls(s->conn) ? conn_tls_version(s->conn) : STR("-")));
 	} else if (str_eq(word, STR("SPIN"))) {
 		s->spin = true;
-	} else if (str_eq(word, STR("QUIT"))) {
+	} else if (str_eq(word, STR("QUIT")) || str_eq(word, STR("LEAVE"))) {
+		if (word.p[0] == 'L')
+			conn_peer_ends(s->conn);
 		say(s, "bye");
 		return STEP_CLOSE;
 	} else {
@@ -318,6 +329,7 @@ const struct session_type LINE_TYPE = {
 	.open = line_open,
 	.run = line_run,
 	.before_send = line_before_send,
+	.not_durable = line_not_durable,
 	.close = line_close,
 	.refused = line_refused,
 };

@@ -9,7 +9,7 @@
  *   TIMEOUT ms     conn_timeout, "ok"           DEADLINE ms  conn_deadline, "ok"
  *   MAX n          conn_input_max, "ok"         BODY       until a line ".": no boundary, "stored"
  *   TLS            version or "-"               QUIT       "bye", then close
- *   FAT n          n bytes at once, then as PARK
+ *   FAT n          n bytes at once, then as PARK  LEAVE    conn_peer_ends, then as QUIT
  * WHY_TIMEOUT says "timeout", WHY_SHUTDOWN says "shutdown", and both close.
  */
 #ifndef TESTS_NET_RIG_H
@@ -35,6 +35,7 @@ struct rig {
 	atomic_int       entered;      /* BODY, PARK and DELAY that have begun */
 	atomic_int       sends;        /* before_send was called */
 	atomic_int       send_error;   /* what before_send returns */
+	atomic_int       tell_lost;    /* not_durable says "lost" */
 	atomic_int       send_later;   /* a job has to allow each send first */
 	atomic_int       release;      /* ends SPIN */
 	atomic_int       hold_jobs;    /* a job of PARK waits while it is set */
