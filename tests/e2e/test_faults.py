@@ -52,16 +52,16 @@ def test_a_full_disk():
             told = {}
 
             def all_have_told():
-                for name, refused in (("smtp", work.deliver("smtp")), ("lmtp", work.deliver("lmtp")),
-                                      ("imap", work.append())):
+                for name in ("smtp", "lmtp", "submission", "imap"):
+                    refused = work.append() if name == "imap" else work.deliver(name)
                     if refused and refused != b"closed":
                         told.setdefault(name, refused)
-                return len(told) == 3
+                return len(told) == 4
             work.size = 20000
             eventually(all_have_told, pause=0)
             work.size = 500
-            assert told["smtp"].startswith(b"452 4.3.1"), told
-            assert told["lmtp"].startswith(b"452 4.3.1"), told
+            for name in ("smtp", "lmtp", "submission"):
+                assert told[name].startswith(b"452 4.3.1"), told
             assert told["imap"].startswith(b"NO [UNAVAILABLE]"), told
             readers_go_on(server)
             pop3 = server.pop3(ANN)
