@@ -5,8 +5,8 @@
  * Holds: what a strict decoder takes, the encoder gives back byte for byte; cutting changes
  * nothing; converted text is UTF-8.
  */
-#include <stdio.h>
-#include <stdlib.h>
+
+#include "fuzz.h"
 
 #include "base/error.h"
 #include "base/own.h"
@@ -18,18 +18,7 @@
 #include "codec/qp.h"
 #include "codec/utf8.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { OUT_MAX = 64 << 20 };
-
-/* Checked in release builds too. */
-#define hold(holds)                                                                              \
-	do {                                                                                     \
-		if (!(holds)) {                                                                  \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #holds);                      \
-			abort();                                                                 \
-		}                                                                                \
-	} while (0)
 
 static void
 fuzz_names(struct str s)

@@ -1,11 +1,9 @@
 /* The configuration file: any bytes give a configuration or one line that says what is wrong. */
-#include "main/config.h"
 
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "base/error.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "main/config.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

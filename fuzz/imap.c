@@ -4,18 +4,13 @@
  * Holds    however the input is cut, the same commands come out; memory stays within the limits; a
  *          mailbox name and a FETCH item that were understood are understood again when written.
  */
-#include <stdint.h>
+
+#include "fuzz.h"
 
 #include "base/error.h"
 #include "proto/imap_frame.h"
 #include "proto/imap_match.h"
 #include "proto/imap_write.h"
-
-#define CHECK(cond)                                                                              \
-	do {                                                                                     \
-		if (!(cond))                                                                     \
-			__builtin_trap();                                                        \
-	} while (0)
 
 static const struct imap_frame_limits LIMITS = {
 	.line_max = 4096, .literals_max = 10, .literal_sum_max = 512, .nonsync_max = 256
@@ -48,8 +43,8 @@ check_mailbox(struct str name, struct arena *a)
 	buf_byte(&text, ' ');
 	imap_put_mailbox(&text, name, false);
 	imap_reader_init(&r, buf_view(&text), a);
-	CHECK(imap_parse_mailbox(&r, &args) == 0);
-	CHECK(str_eq(args.mailbox, name));
+	hold(imap_parse_mailbox(&r, &args) == 0);
+	hold(str_eq(args.mailbox, name));
 }
 
 static void
@@ -72,9 +67,9 @@ check_fetch(const struct imap_fetch *fetch, struct arena *a)
 
 	put_items(&text, fetch);
 	imap_reader_init(&r, buf_view(&text), a);
-	CHECK(imap_parse_fetch(&r, &args) == 0);
+	hold(imap_parse_fetch(&r, &args) == 0);
 	put_items(&again, &args.fetch);
-	CHECK(str_eq(buf_view(&text), buf_view(&again)));
+	hold(str_eq(buf_view(&text), buf_view(&again)));
 }
 
 static void
@@ -97,9 +92,9 @@ check_set(const struct imap_set *set)
 {
 	OWN_RANGES struct ranges closed = { 0 };
 
-	CHECK(imap_set_close(set, 100, &closed) == 0);
+	hold(imap_set_close(set, 100, &closed) == 0);
 	for (size_t i = 1; i < closed.n; i++)
-		CHECK(closed.r[i - 1].hi + 1 < closed.r[i].lo);
+		hold(closed.r[i - 1].hi + 1 < closed.r[i].lo);
 }
 
 static unsigned
@@ -126,12 +121,12 @@ run_command(struct str text, bool utf8, struct buf *log)
 	imap_reader_init(&r, text, &a);
 	r.utf8 = utf8;
 	err = imap_read_head(&r, &head);
-	CHECK(err == 0 || r.what != NULL);
+	hold(err == 0 || r.what != NULL);
 	for (size_t i = 0; i < ARRAY_LEN(VERBS) && err == 0; i++) {
 		if (!str_ieq(VERBS[i].name, head.name))
 			continue;
 		err = VERBS[i].parse(&r, &args);
-		CHECK(err == 0 || r.what != NULL);
+		hold(err == 0 || r.what != NULL);
 		if (err < 0)
 			break;
 		if (VERBS[i].parse == imap_parse_mailbox)
@@ -143,7 +138,7 @@ run_command(struct str text, bool utf8, struct buf *log)
 		else if (VERBS[i].parse == imap_parse_uid_expunge)
 			check_set(&args.set);
 		else if (VERBS[i].parse == imap_parse_search)
-			CHECK(count_keys(args.search.key) <= IMAP_SEARCH_KEYS_MAX);
+			hold(count_keys(args.search.key) <= IMAP_SEARCH_KEYS_MAX);
 	}
 	buf_printf(log, "C%d", err);
 	buf_str(log, text);
@@ -190,7 +185,7 @@ feed_once(struct run *run, struct str in, bool *more)
 	*more = true;
 	switch (imap_frame_feed(f, in, &used)) {
 	case IMAP_FRAME_NEED:
-		CHECK(used == in.n);
+		hold(used == in.n);
 		*more = false;
 		break;
 	case IMAP_FRAME_CONTINUE:
@@ -209,8 +204,8 @@ feed_once(struct run *run, struct str in, bool *more)
 		imap_frame_next(f);
 		break;
 	}
-	CHECK(used <= in.n);
-	CHECK(f->text.n <= LIMITS.line_max + LIMITS.literal_sum_max);
+	hold(used <= in.n);
+	hold(f->text.n <= LIMITS.line_max + LIMITS.literal_sum_max);
 	return used;
 }
 
@@ -235,8 +230,6 @@ feed_all(struct run *run, struct str in, size_t piece)
 	imap_frame_done(&run->frame);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -248,7 +241,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	whole.utf8 = cut.utf8 = (data[0] & 1) != 0;
 	feed_all(&whole, str_skip(in, 1), 65536);
 	feed_all(&cut, str_skip(in, 1), 1 + data[0]);
-	CHECK(str_eq(buf_view(&whole.log), buf_view(&cut.log)));
+	hold(str_eq(buf_view(&whole.log), buf_view(&cut.log)));
 	buf_done(&whole.log);
 	buf_done(&cut.log);
 	return 0;

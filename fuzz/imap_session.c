@@ -6,19 +6,14 @@
  * Holds    whatever comes, what is answered is in shape, and message numbers fit what was told
  * before: EXISTS never shrinks, EXPUNGE and FETCH name messages that are there.
  */
-#include <stdint.h>
+
+#include "fuzz.h"
 
 #include "base/error.h"
 #include "base/log.h"
 #include "kv/open.h"
 #include "serve/imap/imap.h"
 #include "serve/imap/session.h"
-
-#define CHECK(cond)                                                                                \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			__builtin_trap();                                                          \
-	} while (0)
 
 enum { SESSIONS = 2, INPUT_MAX = 8192 };
 
@@ -170,17 +165,17 @@ check_number(struct conn *c, struct str line)
 	uint64_t n = 0;
 	struct str digits = str_cut(&line, ' ');
 
-	CHECK(str_to_u64(digits, &n) == 0);
+	hold(str_to_u64(digits, &n) == 0);
 	if (str_eq(line, STR("EXISTS"))) {
-		CHECK(n >= c->exists);
+		hold(n >= c->exists);
 		c->exists = (uint32_t)n;
 	} else if (str_eq(line, STR("EXPUNGE"))) {
-		CHECK(n >= 1 && n <= c->exists);
+		hold(n >= 1 && n <= c->exists);
 		c->exists--;
 	} else if (str_starts(line, STR("FETCH ("))) {
-		CHECK(n >= 1 && n <= c->exists);
+		hold(n >= 1 && n <= c->exists);
 	} else {
-		CHECK(str_eq(line, STR("RECENT")) && n <= c->exists);
+		hold(str_eq(line, STR("RECENT")) && n <= c->exists);
 	}
 }
 
@@ -199,14 +194,14 @@ static void
 check_line(struct conn *c, struct str line)
 {
 	if (!c->in_line) {
-		CHECK(line.n > 2);
+		hold(line.n > 2);
 		if (str_starts(line, STR("* OK [CLOSED]")))
 			c->exists = 0;
 		if (str_starts(line, STR("* ")) && ascii_is_digit(line.p[2]))
 			check_number(c, str_skip(line, 2));
 	}
 	c->literal = literal_at_end(line);
-	CHECK(c->literal < 1 << 20);
+	hold(c->literal < 1 << 20);
 	c->in_line = c->literal != 0;
 }
 
@@ -216,7 +211,7 @@ drain(struct conn *c)
 {
 	struct str s = buf_view(&c->out);
 
-	CHECK(c->out.err == 0);
+	hold(c->out.err == 0);
 	while (s.n > 0) {
 		if (c->literal > 0) {
 			size_t n = s.n < c->literal ? s.n : (size_t)c->literal;
@@ -253,14 +248,14 @@ pump(struct conn *c, unsigned why)
 	for (int turns = 0; !c->closed; turns++) {
 		enum step step = IMAP_SESSION.run(c->session, why);
 
-		CHECK(turns < 100000);
+		hold(turns < 100000);
 		forget_numbers(c);
 		drain(c);
 		why = 0;
 		if (step == STEP_MORE)
 			why = WHY_DRAINED;
 		else if (step == STEP_WAIT) {
-			CHECK(c->woken);
+			hold(c->woken);
 			c->woken = false;
 			why = WHY_WAKE;
 		} else if (step == STEP_NEED) {
@@ -313,22 +308,22 @@ open_stage(void)
 	server_limits_default(&server.limits);
 	server.hostname = STR("host");
 	server.version = STR("0");
-	CHECK(kv_mem_open(&kv) == 0 && store_open(kv, NULL, NULL, &server.store) == 0);
-	CHECK(directory_open(kv, &server.directory) == 0);
-	CHECK(auth_new(server.directory, &server.auth) == 0);
-	CHECK(directory_domain_add(server.directory, STR("b.example")) == 0);
-	CHECK(
+	hold(kv_mem_open(&kv) == 0 && store_open(kv, NULL, NULL, &server.store) == 0);
+	hold(directory_open(kv, &server.directory) == 0);
+	hold(auth_new(server.directory, &server.auth) == 0);
+	hold(directory_domain_add(server.directory, STR("b.example")) == 0);
+	hold(
 	    directory_account_add(server.directory, STR("a@b.example"), STR("{PLAIN}c"), &id) == 0);
-	CHECK(account_create(server.store, id, &quota, &actor) == 0);
+	hold(account_create(server.store, id, &quota, &actor) == 0);
 	for (int i = 0; i < SESSIONS; i++) {
 		conns[i] = (struct conn){ .id = (uint64_t)i + 1 };
 		buf_init(&conns[i].in, 1 << 20);
 		buf_init(&conns[i].out, CONN_OUTPUT_MAX);
-		CHECK(IMAP_SESSION.open(&server, &conns[i], &conns[i].session) == 0);
+		hold(IMAP_SESSION.open(&server, &conns[i], &conns[i].session) == 0);
 		pump(&conns[i], WHY_OPEN);
 		feed(&conns[i],
 		    str_c(i == 0 ? MESSAGES : "a LOGIN a@b.example c\r\nb SELECT INBOX\r\n"));
-		CHECK(!conns[i].closed && conns[i].exists == 3);
+		hold(!conns[i].closed && conns[i].exists == 3);
 	}
 }
 
@@ -344,8 +339,6 @@ close_stage(void)
 	directory_drop(server.directory);
 	store_drop(server.store);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -5,8 +5,8 @@
  * Holds: parsing does not fail; the parts lie in the message; what goes on the wire is well-formed;
  * cutting changes nothing; the parts come back from the store as they went; decoded text is UTF-8.
  */
-#include <stdio.h>
-#include <stdlib.h>
+
+#include "fuzz.h"
 
 #include "../tests/unit/mime/check.h"
 #include "base/error.h"
@@ -15,18 +15,7 @@
 #include "mime/header.h"
 #include "mime/text.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { ARENA_MAX = 64 << 20 };
-
-/* Checked in release builds too. */
-#define hold(holds)                                                                              \
-	do {                                                                                     \
-		if (!(holds)) {                                                                  \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #holds);                      \
-			abort();                                                                 \
-		}                                                                                \
-	} while (0)
 
 static void
 fuzz_packing(const struct message_summary *s, struct arena *arena)

@@ -4,29 +4,19 @@
  *
  * Holds: a reader does not fail, whatever it reads; what it hands out can be read.
  */
+#include "fuzz.h"
+
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "kv/salvage_files.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { FILE_MAX = 4 << 20 };
 enum { SUM_CRC32C = 1, TABLE_FOOTER = 53, TABLE_FORMAT = 5 };
 static const uint64_t TABLE_MAGIC = 0x88E241B785F4CFF7;
 static const uint32_t BLOB_MAGIC = 2395959;
-
-#define hold(holds)                                                                              \
-	do {                                                                                     \
-		if (!(holds)) {                                                                  \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #holds);                      \
-			abort();                                                                 \
-		}                                                                                \
-	} while (0)
 
 static unsigned
 sum_of(struct str s)

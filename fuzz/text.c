@@ -1,11 +1,10 @@
 /* The rows of kept texts: any bytes are refused, or give texts that lie within what was unpacked,
  * and that pack to the same again. */
-#include <stdlib.h>
+
+#include "fuzz.h"
 
 #include "base/error.h"
 #include "store/text_rows.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 try_chunk(struct str s)
