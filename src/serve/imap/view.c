@@ -112,6 +112,10 @@ collect_one(void *arg, const struct change *ch)
 	case CHANGE_MAILBOX:
 		c->mailbox_changed = true;
 		break;
+	case CHANGE_FETCHED:
+	case CHANGE_HIDDEN:
+	case CHANGE_PURGED:
+		break; /* the journal's alone */
 	}
 	return 0;
 }
