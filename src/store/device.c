@@ -114,7 +114,7 @@ add_device(struct edit *e, const struct actor *actor, struct device **ret)
 	if (l->n >= DEVICES_MAX)
 		r = pick_oldest(a, &gone);
 	if (r == 0)
-		r = ledger_new(a, l->n != 0 ? l->d[l->n - 1]->id + 1 : 1, &rec, &d);
+		r = ledger_new(a, l->last + 1, &rec, &d);
 	if (r < 0)
 		return r;
 	if (actor->protocol == ACTOR_POP3)

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "store/ledger.h"
 #include "store/left.h"
 #include "store/pick.h"
 #include "store/text_rows.h"
@@ -304,6 +305,17 @@ expunged_restore(struct account *a, email_id email, mailbox_id to, const struct 
 
 /* --- for good --- */
 
+static void
+forget_uidl(struct edit *e, email_id email)
+{
+	struct key key = key_uidl(email);
+	int        r = rare_has(e->a, 'U');
+
+	if (r == 1)
+		edit_del(e, &key);
+	edit_fail(e, r);
+}
+
 static int
 purge_one(struct edit *e, struct str key, const struct expunged_record *rec,
     const struct message *m)
@@ -320,6 +332,7 @@ purge_one(struct edit *e, struct str key, const struct expunged_record *rec,
 	kv_del(&e->batch, key);
 	edit_del(e, &place);
 	left_forget(e, m->email);
+	forget_uidl(e, m->email);
 	edit_log(e, &(struct change){ .kind = CHANGE_PURGED, .email = m->email });
 	return 0;
 }

@@ -95,12 +95,11 @@ add_rows(struct account *a, const struct key *from, const struct key *to, struct
 	struct str   k, v;
 	int          r = open_rows(a, from, to, false, &it);
 
-	while (r >= 0 && (r = kv_iter_next(it, &k, &v)) > 0) {
-		r = read_row(k, v, &row);
-		if (r == 0)
+	/* What is damaged hides nothing: the device gets it once more. */
+	while (r >= 0 && (r = kv_iter_next(it, &k, &v)) > 0)
+		if (read_row(k, v, &row) == 0)
 			r = spans_add(rows, row.lo, row.hi);
-	}
-	return r;
+	return r == E_CORRUPT ? 0 : r;
 }
 
 int
@@ -125,10 +124,9 @@ add_row_before(struct account *a, device_id id, email_id email, struct spans *ro
 		r = kv_iter_next(it, &k, &v);
 	if (r <= 0)
 		return r;
-	r = read_row(k, v, &row);
-	if (r == 0 && row.hi + 1 >= email)
-		r = spans_add(rows, row.lo, row.hi);
-	return r;
+	if (read_row(k, v, &row) < 0 || row.hi + 1 < email)
+		return 0;
+	return spans_add(rows, row.lo, row.hi);
 }
 
 /* The rows that overlap the set, or touch it, or lie between. */

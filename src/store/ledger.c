@@ -118,6 +118,7 @@ ledger_add(struct account *a, struct device *d, struct device *gone)
 			gone = NULL;
 		}
 	l->d[l->n++] = d;
+	l->last = d->id;
 }
 
 static int
@@ -128,9 +129,11 @@ load_device(struct ledger *l, struct str key, struct str value)
 	int                  r = key_read_device(key, &id);
 
 	if (r == 0)
-		r = device_record_unpack(value, &rec);
-	if (r == 0)
-		r = make_room(l);
+		l->last = id;
+	/* A damaged device is as a new one when it comes again. */
+	if (r < 0 || device_record_unpack(value, &rec) < 0)
+		return 0;
+	r = make_room(l);
 	if (r == 0)
 		r = device_new(id, &rec, &l->d[l->n]);
 	l->n += r == 0;
@@ -147,8 +150,9 @@ load(struct account *a, struct ledger *l)
 	int                r;
 
 	r = kv_get(a->store->kv, account_part(a), key_str(&options), &value);
-	if (r == 0)
-		r = options_record_unpack(buf_view(&value), &l->options);
+	/* Whatever the policy was: keeping loses nothing. */
+	if (r == 0 && options_record_unpack(buf_view(&value), &l->options) < 0)
+		l->options = (struct pop3_options){ .policy = POP3_KEEP };
 	if (r == 0 || r == E_NOT_FOUND)
 		r = kv_scan(
 		    a->store->kv, account_part(a), key_str(&from), key_str(&to), false, &it);

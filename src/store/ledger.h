@@ -21,6 +21,7 @@ struct device {
 struct ledger {
 	struct device     **d;
 	size_t              n, cap;
+	device_id           last;    /* the highest number, also of a row that cannot be read */
 	struct pop3_options options;
 };
 

@@ -50,14 +50,13 @@ int
 left_next(struct kv_iter *it, email_id *ret_email, struct left_record *ret)
 {
 	struct str k, v;
-	int        r = kv_iter_next(it, &k, &v);
+	int        r;
 
-	if (r <= 0)
-		return r;
-	r = key_read_left(k, ret_email);
-	if (r == 0)
-		r = left_record_unpack(v, ret);
-	return r < 0 ? r : 1;
+	/* What is damaged is passed over. */
+	while ((r = kv_iter_next(it, &k, &v)) > 0)
+		if (key_read_left(k, ret_email) == 0 && left_record_unpack(v, ret) == 0)
+			return 1;
+	return r == E_CORRUPT ? 0 : r;
 }
 
 /* --- trash that POP3 filled --- */

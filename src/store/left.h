@@ -17,8 +17,8 @@ void left_forget(struct edit *, email_id);
 /* The account's INBOX? */
 bool left_is_inbox(const struct account *, const struct mailbox *);
 
-/* The first row from `email` on, and its email: 1, 0 at the end, or an error. For loops of bounded
- * length with the lock held, left_scan. */
+/* The rows from an email on: 1 and the next, 0 at the end, or an error. Damaged ones are passed
+ * over. */
 int  left_scan(struct account *, email_id from, struct kv_iter **ret);
 int  left_next(struct kv_iter *, email_id *ret_email, struct left_record *ret);
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "store/device_verify.h"
 #include "store/repair_rows.h"
 #include "store/state.h"
 
@@ -221,6 +222,8 @@ each_account(struct store *store, enum repair_jump jump, struct orphans *refs,
 		r = repair_account(store, id, jump, refs, rep);
 		if (r == 0)
 			r = repair_orphans(store, id, refs, rep);
+		if (r == 0)
+			r = device_repair(store, id, rep);
 		if (r < 0)
 			return r;
 		rep->accounts++;

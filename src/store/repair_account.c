@@ -717,7 +717,7 @@ read_account(struct fix *f)
 static int
 empty_account(struct fix *f)
 {
-	static const char KINDS[] = "Sbcefkmtx";
+	static const char KINDS[] = "SUbcdefhkmoqtx";
 	int               r = 0;
 
 	for (const char *k = KINDS; r == 0 && *k != '\0'; k++)

@@ -15,6 +15,9 @@
 
 enum { UIDL_MAX = 70, UIDL_OWN_LEN = 32 };
 
+/* Has it a UIDL's length and bytes? */
+bool uidl_is_valid(struct str);
+
 struct uidl {
 	email_id   email;
 	struct str text;
@@ -36,10 +39,9 @@ int uidl_scan(struct account *, int (*fn)(void *arg, const struct uidl *), void 
 
 /* Reading in the order of a view: a few hundred at once, no snapshot in between. Zero at first. */
 struct uidl_reader {
-	struct buf hold;
-	size_t     pos;
-	email_id   email;   /* of the row at pos; 0: none */
-	email_id   end;     /* rows below it were read */
+	struct buf hold; /* rows that were read, */
+	size_t     pos;  /* those from here on are not used yet */
+	email_id   end;  /* all rows below it were read */
 };
 /* The UIDL of an email, ascending from call to call: 1 (valid until the next call), 0 when it has
  * none, or an error. */

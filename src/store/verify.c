@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "store/device_verify.h"
 #include "store/name.h"
 #include "store/state.h"
 #include "store/text_rows.h"
@@ -507,6 +508,14 @@ check_texts(struct audit *au)
 	return text_verify(au->a, &check);
 }
 
+static int
+check_devices(struct audit *au)
+{
+	const struct device_check check = { text_fault, au };
+
+	return device_verify(au->a, &check);
+}
+
 static bool
 same_ranges(const struct ranges *x, const struct ranges *y)
 {
@@ -567,6 +576,8 @@ check_all(struct audit *au)
 		r = check_names(au);
 	if (r == 0)
 		r = check_texts(au);
+	if (r == 0)
+		r = check_devices(au);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < au->n_boxes; i++)

@@ -2,6 +2,10 @@
 #include "devices.h"
 
 #include "base/clock.h"
+#include "store/device_records.h"
+#include "store/device_verify.h"
+#include "store/keys.h"
+#include "store/uidl.h"
 
 static void
 policy(struct env *e, const char *name, enum pop3_policy p)
@@ -382,6 +386,82 @@ test_alarm(void **state)
 	clock_test_advance(-47 * DAY_MS);
 }
 
+/* --- check and repair --- */
+
+/* Puts a row into the account as nobody would. */
+static void
+put_raw(struct env *e, struct key key, struct str value)
+{
+	const struct kv_part      part = { KV_ACCOUNT, ACCOUNT };
+	OWN_BATCH struct kv_batch batch;
+	uint64_t                  version;
+	kv_ticket                 ticket;
+
+	kv_batch_init(&batch);
+	kv_put(&batch, key_str(&key), value);
+	assert_ok(kv_version(e->kv, part, &version));
+	assert_ok(kv_commit(e->kv, part, version, version + 1, &batch, &ticket));
+	assert_ok(kv_wait(e->kv, ticket));
+}
+
+static size_t
+faults(struct env *e)
+{
+	const struct verify v = { 0 };
+	size_t              n = 0;
+
+	assert_ok(store_verify(e->store, &v, &n));
+	return n;
+}
+
+static void
+test_check_and_repair(void **state)
+{
+	struct env        *e = *state;
+	struct store_repair rep = { 0 };
+	OWN_BUF struct buf value = BUF_INIT(200);
+	struct left_record left = { 1, 1, POP3_TRASH, 1, 9 };
+	struct device_view v;
+	device_id          phone;
+
+	put_some(e, 4);
+	phone = login(e, "phone");
+	removes(e, "phone", "2:3");
+	assert_ok(account_barrier(e->a));
+	env_crash(e);
+	assert_int_equal(faults(e), 0);
+	put_raw(e, key_device(50), STR("\x01junk"));
+	put_raw(e, key_device(51), STR("\x09newer"));
+	hidden_record_pack(0, &value);
+	put_raw(e, key_hidden(60, 1), buf_view(&value));     /* no such device */
+	put_raw(e, key_hidden(phone, 1000), buf_view(&value)); /* no such id yet */
+	put_raw(e, key_hidden(phone, 4), buf_view(&value));  /* touches 2:3 */
+	put_raw(e, key_options(), STR("\x01"));
+	buf_reset(&value);
+	left_record_pack(&left, &value);
+	put_raw(e, key_left(1), buf_view(&value));           /* in INBOX */
+	put_raw(e, key_left(77), buf_view(&value));          /* nowhere */
+	put_raw(e, key_left(2), STR("\x01"));
+	put_raw(e, key_uidl(1), STR("same"));
+	put_raw(e, key_uidl(2), STR("same"));
+	put_raw(e, key_uidl(3), STR("b d"));
+	put_raw(e, key_uidl(88), STR("nobody"));
+	env_crash(e);
+	assert_int_equal(faults(e), 12);
+	/* Damage shuts nobody out. */
+	v = view(e, "desk");
+	assert_int_equal(v.n, 4);
+	device_view_done(&v);
+	assert_int_equal(login(e, "desk"), 52);
+	assert_ok(device_repair(e->store, ACCOUNT, &rep));
+	assert_int_equal(rep.mended, 12);
+	env_verify(e);
+	/* What was sound is kept; the joined ids, too. */
+	assert_string_equal(sees(e, "phone"), "1");
+	assert_string_equal(sees(e, "desk"), "1 3 4");
+	assert_ok(uidl_get(e->a, 1, &value));
+}
+
 #define ON_MEM(f) cmocka_unit_test_setup_teardown(f, env_mem, env_done)
 #define ON_ROCKS(f) { #f " (rocks)", f, env_rocks, env_done, NULL }
 
@@ -400,6 +480,7 @@ main(void)
 		ON_ROCKS(test_parts),
 		ON_MEM(test_no_trash),
 		ON_MEM(test_alarm),
+		ON_MEM(test_check_and_repair),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
