@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Runs one module of end-to-end tests: run.py test_name [--build DIR] [-k PART].
 
-Every function whose name begins with test_ is one test. Prints "ok NAME", "skip NAME: why" or
+Every function whose name begins with test_ is one test. Prints "ok NAME SECONDS", "skip NAME: why" or
 "FAIL NAME" with the trace. Exit status 0 when none failed.
 """
 import argparse
 import importlib
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -27,8 +28,9 @@ def main():
         if not name.startswith("test_") or not callable(test) or arguments.k not in name:
             continue
         try:
+            begin = time.monotonic()
             test()
-            print(f"ok {arguments.module}.{name}", flush=True)
+            print(f"ok {arguments.module}.{name} {time.monotonic() - begin:.1f} s", flush=True)
         except harness.Skip as why:
             print(f"skip {arguments.module}.{name}: {why}", flush=True)
         except BaseException:
