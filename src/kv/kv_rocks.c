@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "kv/open.h"
+#include "kv/reserve.h"
 #include "kv/rocks.h"
 #include "kv/salvage.h"
 
@@ -173,6 +174,8 @@ static struct flat_write *
 rocks_write_new(struct flat *f)
 {
 	(void)f;
+	if (!reserve_is_whole())
+		return NULL;
 	return (struct flat_write *)rocksdb_writebatch_create();
 }
 
@@ -388,6 +391,7 @@ kv_rocks_open(
 		return E_NOMEM;
 	}
 	r->lock_fd = -1;
+	reserve_init();
 	if (options != NULL)
 		r->wanted = *options;
 	r->wanted.cache_bytes = cache;

@@ -160,6 +160,35 @@ def test_descriptors_run_out():
         work.check()
 
 
+def virtual_memory(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmSize"))
+
+
+def test_memory_runs_out():
+    """RocksDB gets what is kept back for it, and the process lives; changes may be refused meanwhile."""
+    with server_with_mail("[store]\nmemtable = 2M\ncache = 8M\n") as (server, work):
+        work.size = 5_000_000
+        assert not work.deliver("smtp")
+        taken = virtual_memory(server.process.pid)
+        if taken > 1 << 36:
+            raise Skip("a sanitizer takes all addresses")
+        told = {}
+        with limited(server, resource.RLIMIT_AS, taken):
+            for i in range(9):
+                work.size = (2000, 200_000, 5_000_000)[i % 3]
+                for name, refused in (("smtp", work.deliver("smtp")), ("imap", work.append())):
+                    if refused:
+                        told[name] = refused
+            with contextlib.suppress(AssertionError, OSError, EOFError):
+                read_all(server)  # as far as memory goes
+            assert server.process.poll() is None, server.log()
+        print(f"note: refused: {told}")
+        work.size = 2000
+        assert work.works()
+        work.check()
+
+
 # --- a folder that cannot be written ---
 
 
