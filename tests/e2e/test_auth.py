@@ -270,6 +270,31 @@ def test_channel_binding():
         refused(lambda: by_imap(server, Scram("SCRAM-SHA-256-PLUS", secret, header="p=tls-unique,,")))
 
 
+class Resumed(imaplib.IMAP4_SSL):
+    """Continues the TLS session of another client."""
+
+    def __init__(self, other):
+        self.other = other
+        super().__init__("127.0.0.1", other.port, ssl_context=other.ssl_context)
+
+    def _create_socket(self, timeout):
+        plain = imaplib.IMAP4._create_socket(self, timeout)
+        return self.ssl_context.wrap_socket(plain, server_hostname=self.host, session=self.other.sock.session)
+
+
+def test_channel_binding_of_a_resumed_session():
+    with server_with() as server:
+        secret = add(server, "one")
+        first = tls_client(server, ssl.TLSVersion.TLSv1_2)
+        second = Resumed(first)
+        assert second.sock.session_reused
+        old, new = bound(server, first, "tls-unique"), bound(server, second, "tls-unique")
+        assert old["data"] != new["data"]
+        by_imap(server, Scram(password=secret, **new), second)
+        third = Resumed(first)
+        refused(lambda: by_imap(server, Scram(password=secret, **old), third))
+
+
 # --- what is announced ---
 
 def test_mechanisms_in_pop3():
