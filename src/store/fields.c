@@ -4,7 +4,8 @@
 #include "base/pack.h"
 #include "mime/header.h"
 
-enum { CODE_END = 0xff, NAME_HASH_BYTES = 2, BIT_MORE_NAMES = 1 };
+enum { DIRECTORY = 0xfe, CODE_END = 0xff, BIT_MORE_NAMES = 1 };
+enum { NAME_HASH_BYTES = 2, HEAD_BYTES = 13, ENTRY_BYTES = 3 };
 
 /* The place in this table is the code on disk: rows are only added, 63 at most. */
 static const struct str NAMES[] = {
@@ -54,15 +55,15 @@ hash_of(struct str name)
 
 /* --- packing --- */
 
-/* Codes, lengths and the tail, as a rule: so that the buffer grows once. */
-enum { TAIL_ROOM = 256 };
-
 struct packing {
-	uint64_t left_out;
-	unsigned bits;
-	uint16_t hashes[FIELDS_NAMES_MAX];
-	size_t   n_hashes;
-	size_t   bytes; /* of fields that are kept */
+	uint64_t   left_out;
+	unsigned   bits;
+	uint16_t   hashes[FIELDS_NAMES_MAX];
+	size_t     n_hashes;
+	uint8_t    codes[FIELDS_KEPT_MAX];
+	struct str kept[FIELDS_KEPT_MAX];
+	size_t     n_kept;
+	size_t     bytes; /* of fields that are kept */
 };
 
 static void
@@ -81,7 +82,7 @@ note_name(struct packing *p, struct str name)
 
 /* A field is kept, or why it is not is noted. Lines that are no fields are asked for by no name. */
 static void
-take_field(struct packing *p, const struct header_field *f, struct buf *to)
+take_field(struct packing *p, const struct header_field *f)
 {
 	size_t code;
 
@@ -92,30 +93,42 @@ take_field(struct packing *p, const struct header_field *f, struct buf *to)
 		note_name(p, f->name);
 		return;
 	}
-	if (f->raw.n > FIELDS_BYTES_MAX - p->bytes) {
+	if (f->raw.n > FIELDS_BYTES_MAX - p->bytes || p->n_kept == FIELDS_KEPT_MAX) {
 		p->left_out |= (uint64_t)1 << code;
 		return;
 	}
 	p->bytes += f->raw.n;
-	pack_u8(to, (uint8_t)code);
-	pack_str(to, f->raw);
+	p->codes[p->n_kept] = (uint8_t)code;
+	p->kept[p->n_kept++] = f->raw;
 }
 
 void
 fields_pack(struct str section, struct buf *to)
 {
-	struct packing      p = { 0 };
+	struct packing      p;
 	struct header_field f;
 
-	buf_room(to, (section.n < FIELDS_BYTES_MAX ? section.n : FIELDS_BYTES_MAX) + TAIL_ROOM);
+	/* Not all of it: the lists are long. */
+	p.left_out = 0;
+	p.bits = 0;
+	p.n_hashes = p.n_kept = p.bytes = 0;
 	while (header_next(&section, &f))
-		take_field(&p, &f, to);
-	pack_u8(to, CODE_END);
+		take_field(&p, &f);
+	buf_room(to, HEAD_BYTES + p.n_kept * ENTRY_BYTES + p.n_hashes * NAME_HASH_BYTES + p.bytes);
+	pack_u8(to, DIRECTORY);
 	pack_u8(to, (uint8_t)str_head(section, str_find_byte(section, '\n') + 1).n);
 	pack_u8(to, (uint8_t)p.bits);
-	pack_var(to, p.left_out);
+	pack_u8(to, (uint8_t)p.n_kept);
+	pack_u8(to, (uint8_t)p.n_hashes);
+	pack_u64(to, p.left_out);
+	for (size_t i = 0; i < p.n_kept; i++) {
+		pack_u8(to, p.codes[i]);
+		pack_u16(to, (uint16_t)p.kept[i].n);
+	}
 	for (size_t i = 0; i < p.n_hashes; i++)
 		pack_u16(to, p.hashes[i]);
+	for (size_t i = 0; i < p.n_kept; i++)
+		buf_str(to, p.kept[i]);
 }
 
 /* --- asking --- */
@@ -142,15 +155,22 @@ fields_ask_make(const struct str *names, size_t n, struct arena *arena, struct f
 	return 0;
 }
 
-/* What stands behind the fields. */
-struct tail {
-	size_t     end_n;
+/* What is known besides the fields. */
+struct rest {
 	unsigned   bits;
 	uint64_t   left_out;
 	struct str hashes;
 };
 
-static bool
+static inline uint16_t
+read_u16(const char *at)
+{
+	const unsigned char *p = (const unsigned char *)at;
+
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline bool
 is_asked(const struct fields_ask *ask, uint8_t code)
 {
 	return code < 64 && (ask->codes >> code & 1) != 0;
@@ -158,61 +178,109 @@ is_asked(const struct fields_ask *ask, uint8_t code)
 
 /* Does the header have a field of a name without a code that is asked for, perhaps? */
 static bool
-may_have(const struct fields_ask *ask, const struct tail *t)
+may_have(const struct fields_ask *ask, const struct rest *t)
 {
 	if (ask->n_hashes != 0 && (t->bits & BIT_MORE_NAMES) != 0)
 		return true;
 	for (size_t i = 0; i < ask->n_hashes; i++)
-		for (size_t k = 0; k + NAME_HASH_BYTES <= t->hashes.n; k += NAME_HASH_BYTES) {
-			const unsigned char *p = (const unsigned char *)t->hashes.p + k;
-
-			if ((p[0] | p[1] << 8) == ask->hashes[i])
+		for (size_t k = 0; k + NAME_HASH_BYTES <= t->hashes.n; k += NAME_HASH_BYTES)
+			if (read_u16(t->hashes.p + k) == ask->hashes[i])
 				return true;
-		}
 	return false;
 }
 
-bool
-fields_measure(const struct fields_ask *ask, struct str packed, size_t *ret)
+/* One more field of the answer; false when there is no room for it. */
+static inline bool
+add_piece(struct fields_found *found, size_t at, size_t n)
 {
-	struct unpack u = unpack_of(packed);
-	struct tail   t;
-	uint8_t       code;
-	size_t        n = 0;
+	struct fields_piece *last = &found->piece[found->n];
 
-	if (!ask->any || packed.n == 0)
-		return false;
-	while ((code = unpack_u8(&u)) != CODE_END && unpack_ok(&u)) {
-		struct str raw = unpack_str(&u);
-
-		if (is_asked(ask, code))
-			n += raw.n;
+	found->bytes += (uint32_t)n;
+	if (found->n > 0 && (size_t)last[-1].at + last[-1].n == at) {
+		last[-1].n = (uint16_t)(last[-1].n + n);
+		return true;
 	}
-	t.end_n = unpack_u8(&u);
-	t.bits = unpack_u8(&u);
-	t.left_out = unpack_var(&u);
-	t.hashes = u.left;
-	if (!unpack_ok(&u) || t.end_n > 2 || (ask->codes & t.left_out) != 0 || may_have(ask, &t))
+	if (found->n == FIELDS_PIECES)
 		return false;
-	*ret = n + t.end_n;
+	*last = (struct fields_piece){ (uint16_t)at, (uint16_t)n };
+	found->n++;
 	return true;
 }
 
-char *
-fields_put(const struct fields_ask *ask, struct str packed, char *to)
+/* `packed` has the head; its lists and fields are checked here. */
+static bool
+find_by_directory(const struct fields_ask *ask, struct str packed, struct fields_found *found,
+    struct rest *ret)
+{
+	const unsigned char *head = (const unsigned char *)packed.p;
+	const char          *entry = packed.p + HEAD_BYTES;
+	const size_t         n_kept = head[3], hashes_n = head[4] * (size_t)NAME_HASH_BYTES;
+	size_t               at = HEAD_BYTES + n_kept * ENTRY_BYTES + hashes_n;
+	struct unpack        mask = unpack_of(str_of(packed.p + 5, 8));
+
+	if (at > packed.n)
+		return false;
+	for (size_t i = 0; i < n_kept; i++, entry += ENTRY_BYTES) {
+		const size_t n = read_u16(entry + 1);
+
+		if (is_asked(ask, (uint8_t)entry[0]) && !add_piece(found, at, n))
+			return false;
+		at += n;
+	}
+	found->end_n = head[1];
+	*ret = (struct rest){ head[2], unpack_u64(&mask), str_of(entry, hashes_n) };
+	return at <= packed.n;
+}
+
+static bool
+find_in_old(const struct fields_ask *ask, struct str packed, struct fields_found *found,
+    struct rest *ret)
 {
 	struct unpack u = unpack_of(packed);
-	uint8_t       code, end_n;
+	uint8_t       code;
 
-	while ((code = unpack_u8(&u)) != CODE_END) {
+	while ((code = unpack_u8(&u)) != CODE_END && unpack_ok(&u)) {
 		struct str raw = unpack_str(&u);
 
-		if (!is_asked(ask, code) || raw.n == 0)
-			continue;
-		memcpy(to, raw.p, raw.n);
-		to += raw.n;
+		if (unpack_ok(&u) && is_asked(ask, code) &&
+		    !add_piece(found, (size_t)(raw.p - packed.p), raw.n))
+			return false;
 	}
-	end_n = unpack_u8(&u);
-	memcpy(to, end_n == 2 ? "\r\n" : "\n", end_n);
-	return to + end_n;
+	found->end_n = unpack_u8(&u);
+	ret->bits = unpack_u8(&u);
+	ret->left_out = unpack_var(&u);
+	ret->hashes = u.left;
+	return unpack_ok(&u);
+}
+
+void
+fields_find(const struct fields_ask *ask, struct str packed, struct fields_found *ret)
+{
+	struct rest rest;
+	bool        found;
+
+	ret->known = false;
+	ret->n = 0;
+	ret->bytes = 0;
+	if (!ask->any || packed.n == 0 || packed.n > UINT16_MAX)
+		return;
+	if ((unsigned char)packed.p[0] != DIRECTORY)
+		found = find_in_old(ask, packed, ret, &rest);
+	else
+		found = packed.n >= HEAD_BYTES && find_by_directory(ask, packed, ret, &rest);
+	if (!found || ret->end_n > 2 || (ask->codes & rest.left_out) != 0 || may_have(ask, &rest))
+		return;
+	ret->bytes += ret->end_n;
+	ret->known = true;
+}
+
+char *
+fields_put(const struct fields_found *found, struct str packed, char *to)
+{
+	for (size_t i = 0; i < found->n; i++) {
+		memcpy(to, packed.p + found->piece[i].at, found->piece[i].n);
+		to += found->piece[i].n;
+	}
+	memcpy(to, found->end_n == 2 ? "\r\n" : "\n", found->end_n);
+	return to + found->end_n;
 }

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/pack.h"
 
-enum { VERSION = 1, FACTS_VERSION = 2, LOG_VERSION = 2 };
+enum { VERSION = 1, FACTS_VERSION = 3, LOG_VERSION = 2 };
 enum { MAILBOX_NO_SELECT = 1, MAILBOX_DYING = 2 };
 enum { PLACE_LIVE = 1, PLACE_EXPUNGED = 2 };
 
@@ -209,7 +209,7 @@ facts_record_pack(const struct facts_record *rec, struct buf *to)
 {
 	const struct message_facts *f = &rec->facts;
 	const struct str            slices[] = {
-		f->envelope, f->body, f->body_structure, f->parts, f->fields
+		f->fields, f->envelope, f->body, f->body_structure, f->parts
 	};
 
 	pack_u8(to, FACTS_VERSION);
@@ -221,23 +221,34 @@ facts_record_pack(const struct facts_record *rec, struct buf *to)
 		buf_str(to, slices[i]);
 }
 
+/* Where the slices of a version stand: version 1 has no fields. */
+enum { FACTS_SLICES = 5 };
+static const size_t FACTS_ORDER[FACTS_VERSION][FACTS_SLICES] = {
+#define SLICE(name) offsetof(struct message_facts, name)
+	{ SLICE(envelope), SLICE(body), SLICE(body_structure), SLICE(parts) },
+	{ SLICE(envelope), SLICE(body), SLICE(body_structure), SLICE(parts), SLICE(fields) },
+	{ SLICE(fields), SLICE(envelope), SLICE(body), SLICE(body_structure), SLICE(parts) },
+#undef SLICE
+};
+
 int
 facts_record_unpack(struct str value, struct facts_record *ret)
 {
 	struct message_facts f = { 0 };
-	struct str *const    slices[] = { &f.envelope, &f.body, &f.body_structure, &f.parts,
-		   &f.fields };
+	struct str          *slices[FACTS_SLICES];
 	struct unpack        u;
 	struct str           hash;
 	int                  version = record_open(value, FACTS_VERSION, &u);
-	/* Version 1 has no fields. */
-	const size_t         n = version == 1 ? ARRAY_LEN(slices) - 1 : ARRAY_LEN(slices);
+	const size_t         n = version == 1 ? FACTS_SLICES - 1 : FACTS_SLICES;
 
 	if (version < 0)
 		return version;
 	hash = unpack_str(&u);
-	for (size_t i = 0; version != 1 && i < n; i++)
-		slices[i]->n = (size_t)unpack_var(&u);
+	for (size_t i = 0; i < n; i++) {
+		slices[i] = (struct str *)((char *)&f + FACTS_ORDER[version - 1][i]);
+		if (version != 1)
+			slices[i]->n = (size_t)unpack_var(&u);
+	}
 	for (size_t i = 0; i < n; i++)
 		*slices[i] = version == 1 ? unpack_str(&u) : unpack_bytes(&u, slices[i]->n);
 	if (!unpack_ok(&u) || (hash.n != 0 && hash.n != sizeof(ret->msgid.b)))

@@ -17,10 +17,13 @@
  *   u8 version, u8 system flags, var modseq, str keyword bits (bit 0 of byte 0 is keyword 0, zero
  *   bytes at the end are cut), u64 internal_ms, u16 internal_zone_min, u64 save_ms, var email,
  *   var thread, 16 bytes blob id, var size, var header_n, var blob_header_n
- * facts_record, version 2: the lengths lie together, so that a reader touches what it needs only
- *   u8 version, str hash of the Message-ID (16 bytes, or none), var lengths of envelope, body,
- *   body_structure, parts (mime/message.h packs them) and fields (store/fields.h), then their
- *   bytes in this order
+ * facts_record, version 3: the lengths lie together, and the fields with their directory behind
+ * them, so that a reader touches what it needs only
+ *   u8 version, str hash of the Message-ID (16 bytes, or none), var lengths of fields
+ *   (store/fields.h), envelope, body, body_structure and parts (mime/message.h packs them), then
+ *   their bytes in this order
+ * facts_record, version 2, read but no longer written
+ *   as version 3, in the order envelope, body, body_structure, parts, fields (in their old shape)
  * facts_record, version 1, read but no longer written
  *   u8 version, str hash, str envelope, str body, str body_structure, str parts
  * place_record, version 1

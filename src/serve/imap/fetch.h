@@ -16,9 +16,6 @@
 
 enum { FETCH_DONE = 0, FETCH_FULL = 1 };
 
-/* The header must be read to know the chosen fields. */
-#define FIELDS_UNKNOWN SIZE_MAX
-
 /* The message whose answer is under way. */
 struct fetch_message {
 	bool                 open;
@@ -44,7 +41,7 @@ struct fetch {
 	const struct imap_fetch *ask;
 	struct str              *names;      /* "BODY[TEXT]<0> " for each item with a section */
 	struct fields_ask       *fields;     /* what each HEADER.FIELDS of the whole message asks */
-	size_t                  *fields_n;   /* bytes that answer it, or FIELDS_UNKNOWN */
+	struct fields_found     *found_fields; /* what answers it, in now.facts.fields */
 	bool                     put_uid;    /* UID FETCH: the UID comes first, asked for or not */
 	bool                     has_flags;  /* FLAGS is among the items */
 	bool                     has_modseq;

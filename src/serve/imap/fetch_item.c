@@ -43,8 +43,8 @@ make_asks(struct fetch *f)
 	int                      r = 0;
 
 	f->fields = arena_alloc(arena, ask->n_items * sizeof(*f->fields));
-	f->fields_n = arena_alloc(arena, ask->n_items * sizeof(*f->fields_n));
-	if (f->fields == NULL || f->fields_n == NULL)
+	f->found_fields = arena_alloc(arena, ask->n_items * sizeof(*f->found_fields));
+	if (f->fields == NULL || f->found_fields == NULL)
 		return E_NOMEM;
 	for (size_t i = 0; r == 0 && i < ask->n_items; i++)
 		if (is_fields(&ask->items[i]))
@@ -371,10 +371,9 @@ know_fields(struct fetch *f)
 	bool all = true;
 
 	for (size_t i = 0; i < f->ask->n_items; i++)
-		if (is_fields(&f->ask->items[i]) &&
-		    !fields_measure(&f->fields[i], f->now.facts.fields, &f->fields_n[i])) {
-			f->fields_n[i] = FIELDS_UNKNOWN;
-			all = false;
+		if (is_fields(&f->ask->items[i])) {
+			fields_find(&f->fields[i], f->now.facts.fields, &f->found_fields[i]);
+			all &= f->found_fields[i].known;
 		}
 	return all;
 }
@@ -383,12 +382,14 @@ know_fields(struct fetch *f)
 static bool
 put_known_fields(struct fetch *f, const struct imap_fetch_item *it)
 {
-	const size_t     i = (size_t)(it - f->ask->items), n = f->fields_n[i];
-	const struct str name = f->names[i];
-	struct buf      *out = conn_output(f->session->conn);
-	char            *room, *p;
+	const size_t               i = (size_t)(it - f->ask->items);
+	const struct fields_found *found = &f->found_fields[i];
+	const size_t               n = found->bytes;
+	const struct str           name = f->names[i];
+	struct buf                *out = conn_output(f->session->conn);
+	char                      *room, *p;
 
-	if (n == FIELDS_UNKNOWN)
+	if (!found->known)
 		return false;
 	room = p = buf_room(out, name.n + DIGITS_MAX + 8 + n);
 	if (room == NULL)
@@ -403,7 +404,7 @@ put_known_fields(struct fetch *f, const struct imap_fetch_item *it)
 		*p++ = '{';
 		p = put_digits(p, n);
 		p = PUT_TEXT(p, "}\r\n");
-		p = fields_put(&f->fields[i], f->now.facts.fields, p);
+		p = fields_put(found, f->now.facts.fields, p);
 	}
 	buf_commit(out, (size_t)(p - room));
 	return true;

@@ -161,8 +161,21 @@ test_other_records(void **state)
 	assert_str(f.facts.envelope, "(env)");
 	assert_str(f.facts.parts, "parts");
 	assert_int_equal(f.facts.fields.n, 0);
-	b.p[0] = 3;
+	b.p[0] = 4;
 	assert_int_equal(facts_record_unpack(buf_view(&b), &f), E_FORMAT_NEWER);
+	buf_reset(&b);
+	pack_u8(&b, 2);
+	pack_str(&b, STR_NONE);
+	for (uint8_t n = 1; n <= 5; n++)
+		pack_u8(&b, n);
+	buf_str(&b, STR("ebbssspppp" "field"));
+	assert_ok(facts_record_unpack(buf_view(&b), &f));
+	assert_true(!f.has_msgid);
+	assert_str(f.facts.envelope, "e");
+	assert_str(f.facts.body, "bb");
+	assert_str(f.facts.body_structure, "sss");
+	assert_str(f.facts.parts, "pppp");
+	assert_str(f.facts.fields, "field");
 	buf_reset(&b);
 	place_record_pack(&P, &b);
 	assert_ok(place_record_unpack(buf_view(&b), &p));
