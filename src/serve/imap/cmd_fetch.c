@@ -170,6 +170,8 @@ start(struct imap_session *s, struct imap_command *c)
 		imap_condstore_on(s);
 	if (r == 0)
 		r = imap_set_uids(s, &f->ask->set, c->uid, &f->uids);
+	if (r == 0 && f->ask->has_changed_since)
+		r = view_keep_changed(s->view, f->ask->changed_since, &f->uids);
 	walk_init(&f->walk, s->account, s->view->mailbox, &f->uids, fetch_parts(f));
 	return r;
 }

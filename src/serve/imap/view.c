@@ -234,6 +234,54 @@ view_collect(struct view *v)
 	return r;
 }
 
+/* --- what changed since --- */
+
+/* The log is read up to so many entries beyond four for each message; a scan costs less then. */
+enum { LOG_ENTRIES_FREE = 1000, LOG_ENTRIES_A_MESSAGE = 4 };
+
+static int
+pile_change(void *arg, const struct change *ch)
+{
+	if (ch->uid_lo != 0)
+		uid_pile_add(arg, ch->uid_lo, ch->uid_hi);
+	return 0;
+}
+
+static int
+keep_logged(const struct view *v, uint64_t since, struct ranges *uids)
+{
+	OWN_RANGES struct ranges changed = { 0 };
+	struct uid_pile          pile;
+	uint64_t                 upto;
+	int                      r;
+
+	uid_pile_init(&pile);
+	r = change_scan(v->account, since, v->mailbox, pile_change, &pile, &upto);
+	if (r == 0)
+		r = uid_pile_close(&pile, &changed);
+	if (r == 0)
+		r = uids_keep_only(uids, &changed);
+	uid_pile_done(&pile);
+	return r == E_NOT_FOUND ? 0 : r; /* it does not reach back so far */
+}
+
+int
+view_keep_changed(const struct view *v, uint64_t since, struct ranges *uids)
+{
+	uint64_t              most = LOG_ENTRIES_FREE;
+	struct mailbox_status status;
+	int                   r = mailbox_status(v->account, v->mailbox, &status);
+
+	if (r < 0)
+		return r == E_NO_MAILBOX ? 0 : r;
+	if (status.highest_modseq <= since) {
+		ranges_done(uids);
+		return 0;
+	}
+	most += (uint64_t)LOG_ENTRIES_A_MESSAGE * ranges_count(uids);
+	return account_modseq(v->account) - since > most ? 0 : keep_logged(v, since, uids);
+}
+
 uint64_t
 view_own_begin(struct view *v)
 {

@@ -68,6 +68,10 @@ enum step view_tell(struct view *, const struct view_telling *, int *ret_err);
 uint64_t view_own_begin(struct view *);
 void     view_own_end(struct view *, uint64_t begun);
 
+/* Drops UIDs of messages that did not change after `since`, as far as that is cheap to know: by the
+ * mailbox's own modseq and by the log. The messages that are left must still be looked at. */
+int view_keep_changed(const struct view *, uint64_t since, struct ranges *uids);
+
 uint32_t view_number(const struct view *, uint32_t uid); /* of a member */
 bool     view_is_recent(const struct view *, uint32_t uid);
 uint32_t view_recent_count(const struct view *);
