@@ -87,3 +87,28 @@ def test_each_allocation_fails_once():
         eventually(work.works)
         work.check()
         read_all(server)
+
+
+def test_a_session_whose_sync_fails_is_told():
+    """What was held back is not said; the session ends with a word in its protocol's form, never without."""
+    with server_with_mail() as (server, work):
+        control = Control(server)
+        byes = 0
+        for nth in range(1, 9):
+            imap = Imap(server, ANN)
+            imap.select("INBOX")
+            control.fault(nth=nth, sticky=True)
+            imap.wire.send(f"x1 STORE 1 +FLAGS (kept{nth})\r\n")
+            lines = [imap.wire.line()]
+            while lines[-1] and not lines[-1].startswith((b"x1 ", b"* BYE")):
+                lines.append(imap.wire.line())
+            assert lines[-1], f"closed without a word: {lines}"
+            if lines[-1].startswith(b"* BYE"):
+                assert len(lines) == 1 and lines[0].startswith(b"* BYE [UNAVAILABLE] "), lines
+                assert not imap.wire.line(), "more than the last word"
+                byes += 1
+            control.heal()
+            imap.wire.close()
+        assert byes > 0, "no sync failed"
+        eventually(work.works)
+        work.check()
