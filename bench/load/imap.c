@@ -9,7 +9,9 @@
 void
 imap_put_tag(struct client *c)
 {
-	buf_printf(&c->wire.out, "a%u ", ++c->tag);
+	buf_byte(&c->wire.out, 'a');
+	buf_u64(&c->wire.out, ++c->tag);
+	buf_byte(&c->wire.out, ' ');
 }
 
 void
@@ -137,7 +139,10 @@ imap_select(struct client *c, bool exactly, struct imap_seen *ret)
 	struct imap_seen           seen = { 0 };
 	int                        r;
 
-	imap_put(c, "SELECT \"%s\"", o->mailbox);
+	imap_put_tag(c);
+	buf_str(&c->wire.out, STR("SELECT \""));
+	buf_str(&c->wire.out, str_c(o->mailbox));
+	buf_str(&c->wire.out, STR("\"\r\n"));
 	r = imap_run(c, &seen);
 	if (r < 0)
 		return r;

@@ -315,11 +315,20 @@ take_named(struct client *c, struct imap_seen *seen)
 
 /* --- any answer --- */
 
+/* "a12", exactly as imap_put_tag wrote it. */
+static bool
+is_tag(struct str word, uint64_t n)
+{
+	uint64_t got;
+
+	return word.n > 1 && word.p[0] == 'a' && word.p[1] != '0' &&
+	    str_to_u64(str_skip(word, 1), &got) == 0 && got == n;
+}
+
 static int
 take_tagged(struct client *c, struct imap_seen *seen)
 {
 	struct str line, word, rest;
-	char       tag[16];
 	int        r;
 
 	r = feed_line(&c->wire.feed, &line);
@@ -327,10 +336,10 @@ take_tagged(struct client *c, struct imap_seen *seen)
 		return r;
 	rest = line;
 	word = str_cut(&rest, ' ');
-	snprintf(tag, sizeof(tag), "a%u", ++c->answered);
-	if (c->answered > c->tag || !str_eq(word, str_c(tag)))
-		return client_fail(c, E_SYNTAX, "expected the answer to %s, got: %.*s", tag,
-		    STR_ARG(str_head(line, 200)));
+	c->answered++;
+	if (c->answered > c->tag || !is_tag(word, c->answered))
+		return client_fail(c, E_SYNTAX, "expected the answer to a%u, got: %.*s",
+		    c->answered, STR_ARG(str_head(line, 200)));
 	word = str_cut(&rest, ' ');
 	if (!str_ieq(word, STR("OK")))
 		return client_fail(c, E_SYNTAX, "not OK: %.*s", STR_ARG(str_head(line, 200)));

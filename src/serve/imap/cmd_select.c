@@ -1,23 +1,45 @@
 /* SELECT, EXAMINE, CLOSE, UNSELECT. RFC 3501 s6.3.1, s6.3.2, s6.4.2, RFC 3691, RFC 7162 s3.1.2 */
 #include "base/error.h"
 #include "base/log.h"
+#include "serve/imap/digits.h"
 #include "serve/imap/verbs.h"
+
+/* Room for the lines below with the longest numbers. */
+enum { STATE_ROOM = 320 };
 
 static void
 put_mailbox_state(struct imap_session *s, const struct mailbox_status *status)
 {
 	struct view *v = s->view;
+	struct buf  *out = conn_output(s->conn);
+	char        *room, *p;
 
-	view_put_flag_list(v, conn_output(s->conn), true);
-	imap_untagged(s, "%u EXISTS", ranges_count(&v->uids));
-	imap_untagged(s, "%u RECENT", v->recent_told);
-	if (status->first_unseen != 0)
-		imap_untagged(s, "OK [UNSEEN %u] First unseen.",
-		    view_number(v, status->first_unseen));
-	imap_untagged(s, "OK [UIDVALIDITY %u] UIDs valid", status->uidvalidity);
-	imap_untagged(s, "OK [UIDNEXT %u] Predicted next UID", status->uidnext);
-	imap_untagged(s, "OK [HIGHESTMODSEQ %llu] Highest",
-	    (unsigned long long)status->highest_modseq);
+	view_put_flag_list(v, out, true);
+	p = room = buf_room(out, STATE_ROOM);
+	if (room == NULL)
+		return;
+	p = put_digits(PUT_TEXT(p, "* "), ranges_count(&v->uids));
+	p = put_digits(PUT_TEXT(p, " EXISTS\r\n* "), v->recent_told);
+	p = PUT_TEXT(p, " RECENT\r\n");
+	if (status->first_unseen != 0) {
+		p = put_digits(PUT_TEXT(p, "* OK [UNSEEN "), view_number(v, status->first_unseen));
+		p = PUT_TEXT(p, "] First unseen.\r\n");
+	}
+	p = put_digits(PUT_TEXT(p, "* OK [UIDVALIDITY "), status->uidvalidity);
+	p = put_digits(PUT_TEXT(p, "] UIDs valid\r\n* OK [UIDNEXT "), status->uidnext);
+	p = PUT_TEXT(p, "] Predicted next UID\r\n* OK [HIGHESTMODSEQ ");
+	p = PUT_TEXT(put_digits(p, status->highest_modseq), "] Highest\r\n");
+	buf_commit(out, (size_t)(p - room));
+}
+
+static enum step
+answer(struct imap_session *s, bool read_only, bool condstore)
+{
+	if (condstore)
+		return imap_ok(s, "[READ-%s] %s completed, CONDSTORE is now enabled.",
+		    read_only ? "ONLY" : "WRITE", read_only ? "Examine" : "Select");
+	return read_only ? imap_ok(s, "[READ-ONLY] Examine completed.")
+			 : imap_ok(s, "[READ-WRITE] Select completed.");
 }
 
 /* Those that can be read are served. */
@@ -40,7 +62,8 @@ open_mailbox(struct imap_session *s, struct imap_command *c, bool read_only)
 	/* RFC 3501 s6.3.1: the old mailbox is left also when the new one cannot be had. */
 	if (s->view != NULL) {
 		imap_deselect(s);
-		imap_untagged(s, "OK [CLOSED] Previous mailbox closed.");
+		buf_str(conn_output(s->conn),
+		    STR("* OK [CLOSED] Previous mailbox closed.\r\n"));
 	}
 	r = mailbox_find(s->account, c->args.select.mailbox, &id);
 	if (r == 0)
@@ -52,9 +75,7 @@ open_mailbox(struct imap_session *s, struct imap_command *c, bool read_only)
 	if (c->args.select.condstore)
 		s->condstore = true;
 	put_mailbox_state(s, &status);
-	return imap_ok(s, "[READ-%s] %s completed%s.", read_only ? "ONLY" : "WRITE",
-	    read_only ? "Examine" : "Select",
-	    c->args.select.condstore ? ", CONDSTORE is now enabled" : "");
+	return answer(s, read_only, c->args.select.condstore);
 }
 
 enum step

@@ -55,6 +55,24 @@ imap_actor(const struct imap_session *s)
 
 /* --- answers --- */
 
+/* text.p may be NULL: there was no memory for it. */
+static void
+set_plain_answer(struct imap_session *s, struct str status, struct str text)
+{
+	const size_t n = status.n + 1 + text.n;
+	char        *p = text.p != NULL ? arena_alloc(&s->arena, n) : NULL;
+
+	if (p == NULL) {
+		s->cmd->answer = STR("NO [UNAVAILABLE] Out of memory.");
+		return;
+	}
+	memcpy(p, status.p, status.n);
+	p[status.n] = ' ';
+	memcpy(p + status.n + 1, text.p, text.n);
+	s->cmd->answer = str_of(p, n);
+}
+
+/* Most texts are as they stand: printing costs more than the rest of a short command. */
 static void
 set_answer(struct imap_session *s, const char *status, const char *fmt, va_list ap)
 {
@@ -63,6 +81,10 @@ set_answer(struct imap_session *s, const char *status, const char *fmt, va_list 
 	char   *text = small;
 	int     n;
 
+	if (strchr(fmt, '%') == NULL) {
+		set_plain_answer(s, str_c(status), str_c(fmt));
+		return;
+	}
 	va_copy(again, ap);
 	n = vsnprintf(small, sizeof(small), fmt, ap);
 	if (n >= (int)sizeof(small)) {
@@ -71,8 +93,7 @@ set_answer(struct imap_session *s, const char *status, const char *fmt, va_list 
 			vsnprintf(text, (size_t)n + 1, fmt, again);
 	}
 	va_end(again);
-	text = text != NULL ? arena_printf(&s->arena, "%s %s", status, text) : NULL;
-	s->cmd->answer = text != NULL ? str_c(text) : STR("NO [UNAVAILABLE] Out of memory.");
+	set_plain_answer(s, str_c(status), str_c(text));
 }
 
 enum step
