@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kv/open.h"
+#include "store/journal.h"
+#include "store/uidl.h"
 
 enum { DAY_MS = 24 * 3600 * 1000, LARGE = 2 * KV_BLOB_PIECE + 100 };
 
@@ -252,6 +254,121 @@ op_tend(struct course *c)
 	return r;
 }
 
+static const struct actor PHONE = {
+	ACTOR_POP3, 5, { "192.0.2.5", 9 }, { "anna@example.org", 16 }, { "phone", 5 }
+};
+
+static int
+remove_and_restore(struct course *c, struct device_view *v)
+{
+	struct pop3_removal    rm = { .device = v->device, .mark = 1 };
+	struct journal_restore back = { .device = STR("phone") };
+	struct device_alarm    alarm;
+	struct message         m;
+	uint32_t               at = 0;
+	bool                   done = false;
+	int                    r = 0;
+
+	while (r == 0 && !done)
+		r = device_view_load(v, &done);
+	for (uint32_t i = 0; r == 0 && i < v->n; i++) {
+		v->m[i].marks = 1;
+		r = device_view_message(c->e->a, v->inbox, &v->m[i], &m);
+	}
+	if (r == 0)
+		r = journal_fetched(c->e->a, v->m, v->n, 1, &PHONE, &at);
+	rm.m = v->m;
+	rm.n = v->n;
+	for (done = false; r == 0 && !done;)
+		r = pop3_remove_part(c->e->a, &rm, &PHONE, &done);
+	if (r == 0)
+		r = device_alarm_due(c->e->a, v->device, &PHONE, &done, &alarm);
+	for (done = false; r == 0 && !done;)
+		r = journal_restore_part(c->e->a, &back, &ACTOR, &done);
+	return r;
+}
+
+static int
+op_device(struct course *c)
+{
+	static const enum pop3_policy POLICIES[] = { POP3_TRASH, POP3_READ, POP3_DELETE };
+	const struct device_counts    counts = { 1, 10, 0, 0 };
+	device_id                     id;
+	int                           r = device_seen(c->e->a, &PHONE, &id);
+
+	if (r == 0)
+		r = device_client(c->e->a, id, STR("client"));
+	if (r == 0)
+		r = device_count(c->e->a, id, ACTOR_POP3, &counts);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(POLICIES); i++) {
+		struct device_view v;
+
+		r = device_policy_set(c->e->a, id, POLICIES[i], &ACTOR);
+		if (r < 0)
+			return r;
+		r = device_view_open(&v, c->e->a, id);
+		if (r == 0)
+			r = remove_and_restore(c, &v);
+		device_view_done(&v);
+	}
+	return r;
+}
+
+static int
+op_options(struct course *c)
+{
+	const struct pop3_options opt = { .policy = POP3_TRASH };
+	struct device_info       *info;
+	OWN_ARENA struct arena    arena = ARENA_INIT(1 << 20);
+	size_t                    n;
+	int                       r = pop3_options_set(c->e->a, &opt, &ACTOR);
+
+	return r < 0 ? r : device_list(c->e->a, &arena, &info, &n);
+}
+
+static int
+skip_event(void *arg, const struct journal_event *ev)
+{
+	(void)ev;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static int
+op_journal(struct course *c)
+{
+	const struct journal_query q = { 0 };
+	unsigned                   n = 0;
+
+	return journal_scan(c->e->a, &q, skip_event, &n);
+}
+
+static int
+op_uidl(struct course *c)
+{
+	OWN(message_iter)  it = NULL;
+	struct uidl_reader rd = { 0 };
+	struct uidl        u = { .text = STR("old-1") };
+	struct message     m;
+	size_t             bad;
+	int                r = message_scan(c->e->a, c->e->inbox, 1, UINT32_MAX, SCAN_RECORDS, &it);
+
+	if (r == 0)
+		r = message_iter_next(it, &m, NULL);
+	if (r <= 0)
+		return r;
+	message_iter_drop(TAKE(it));
+	u.email = m.email;
+	r = uidl_set(c->e->a, &u, 1, &ACTOR, &bad);
+	/* Another message has had it since the last time. */
+	if (r == E_EXISTS)
+		r = 0;
+	if (r == 0)
+		r = uidl_read(&rd, c->e->a, m.email, &u.text);
+	uidl_reader_done(&rd);
+	return r < 0 ? r : 0;
+}
+
 static int
 op_account(struct course *c)
 {
@@ -292,7 +409,7 @@ op_barrier(struct course *c)
 
 static operation *const OPERATIONS[] = {
 	op_create, op_append, op_keyword, op_flags, op_barrier, op_copy, op_subscribe, op_list,
-	op_view, op_move, op_read, op_expunge, op_barrier, op_restore, op_changes, op_rename,
+	op_view, op_device, op_options, op_journal, op_uidl, op_move, op_read, op_expunge, op_barrier, op_restore, op_changes, op_rename,
 	op_rename_inbox, op_delete, op_quota, op_tend, op_account, op_barrier,
 };
 

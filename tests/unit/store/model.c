@@ -5,11 +5,11 @@
  * from the change log alone, and must come to the same UIDs.
  * MODEL_SEED and MODEL_STEPS in the environment run another course.
  */
-#include "env.h"
+#include "devices.h"
 
 #include <stdlib.h>
 
-enum { BOXES = 40, MESSAGES = 400, KEYWORDS = 5, DAY_MS = 24 * 3600 * 1000 };
+enum { BOXES = 40, MESSAGES = 400, KEYWORDS = 5, DEVICES = 3, EMAILS = 20000 };
 
 struct model_message {
 	uint32_t uid;
@@ -47,6 +47,8 @@ struct model {
 	uint32_t          last_uidvalidity;
 	uint64_t          client_modseq;
 	unsigned          next_body;
+	bool              hidden[DEVICES][EMAILS];
+	bool              left[EMAILS]; /* INBOX, by POP3 */
 };
 
 static unsigned
@@ -216,6 +218,8 @@ do_transfer(struct model *md)
 			continue;
 		}
 		assert_int_equal(ranges_nth(&copied.from, ++n), m.uid);
+		if (is_move && strcmp(to->name, "INBOX") == 0)
+			md->left[m.email] = false;
 		if (is_move)
 			box_take(from, i);
 		else
@@ -233,6 +237,7 @@ static void
 model_expunge(struct model *md, struct model_box *b, size_t i)
 {
 	assert_true(md->n_gone < ARRAY_LEN(md->gone));
+	md->left[b->m[i].email] = false;
 	md->gone[md->n_gone++] = (struct model_gone){ b->m[i], b->id };
 	box_take(b, i);
 }
@@ -280,6 +285,8 @@ do_restore(struct model *md)
 	m.system &= ~(unsigned)FLAG_DELETED;
 	assert_ok(expunged_restore(md->e->a, m.email, b->id, &ACTOR, &done));
 	assert_int_equal(done.uid, box_put(b, m)->uid);
+	if (strcmp(b->name, "INBOX") == 0)
+		md->left[m.email] = false;
 	md->gone[i] = md->gone[--md->n_gone];
 }
 
@@ -492,6 +499,94 @@ do_view(struct model *md)
 		b->recent_from = b->uidnext;
 }
 
+/* --- POP3 --- */
+
+static const char *const DEVICE_NAMES[DEVICES] = { "", "phone", "desk" };
+
+static size_t
+find_email(const struct model_box *b, email_id email)
+{
+	size_t i = 0;
+
+	while (i < b->n && b->m[i].email != email)
+		i++;
+	return i;
+}
+
+static bool
+model_sees(struct model *md, unsigned device, email_id email)
+{
+	const struct model_box *inbox = named(md, "INBOX");
+
+	return !md->hidden[device][email] &&
+	    (md->left[email] || find_email(inbox, email) < inbox->n);
+}
+
+static void
+model_remove(struct model *md, unsigned device, enum pop3_policy policy, email_id email)
+{
+	struct model_box   *inbox = named(md, "INBOX");
+	size_t              i = find_email(inbox, email);
+	struct model_message m;
+
+	md->hidden[device][email] = true;
+	if (i == inbox->n)
+		return;
+	m = inbox->m[i];
+	if (policy == POP3_READ) {
+		inbox->m[i].system |= FLAG_SEEN;
+	} else if (policy == POP3_ARCHIVE || policy == POP3_TRASH) {
+		box_take(inbox, i);
+		box_put(named(md, policy == POP3_TRASH ? "Trash" : "Archive"), m);
+		md->left[email] = true;
+	} else if (policy == POP3_DELETE) {
+		model_expunge(md, inbox, i);
+		md->left[email] = true;
+	}
+}
+
+static void
+do_pop3(struct model *md)
+{
+	unsigned            device = pick_number(md, DEVICES), one_in = 1 + pick_number(md, 4);
+	enum pop3_policy    policy = (enum pop3_policy)(POP3_KEEP + pick_number(md, 5));
+	const struct actor  actor = pop3(DEVICE_NAMES[device]);
+	struct device_view  v = view(md->e, DEVICE_NAMES[device]);
+	struct pop3_removal rm = { .device = v.device, .m = v.m, .n = v.n, .mark = 1 };
+	bool                done = false;
+
+	assert_ok(device_policy_set(md->e->a, v.device, policy, &ACTOR));
+	if (md->n_gone + v.n > ARRAY_LEN(md->gone) || named(md, "Trash")->n + v.n > MESSAGES ||
+	    named(md, "Archive")->n + v.n > MESSAGES)
+		done = true;
+	for (uint32_t i = 0; i < v.n; i++)
+		v.m[i].marks = pick_number(md, one_in) == 0;
+	while (!done)
+		assert_ok(pop3_remove_part(md->e->a, &rm, &actor, &done));
+	for (uint32_t i = 0; i < rm.at; i++)
+		if (v.m[i].marks != 0)
+			model_remove(md, device, policy, v.m[i].email);
+	device_view_done(&v);
+}
+
+static void
+check_views(struct model *md)
+{
+	assert_true(md->last_email < EMAILS);
+	for (unsigned device = 0; device < DEVICES; device++) {
+		struct device_view v = view(md->e, DEVICE_NAMES[device]);
+		uint32_t           n = 0;
+
+		for (email_id email = 1; email <= md->last_email; email++)
+			if (model_sees(md, device, email)) {
+				assert_true(n < v.n && v.m[n].email == email);
+				n++;
+			}
+		assert_int_equal(v.n, n);
+		device_view_done(&v);
+	}
+}
+
 static void
 do_reopen(struct model *md)
 {
@@ -645,6 +740,7 @@ check(struct model *md)
 	account_quota(md->e->a, &quota, &use);
 	assert_true(use.count == want.count && use.storage == want.storage);
 	assert_ok(expunged_scan(md->e->a, check_gone, md));
+	check_views(md);
 	env_verify(md->e);
 }
 
@@ -657,6 +753,7 @@ static const struct {
 	{ do_append, 30 }, { do_flags, 20 }, { do_transfer, 12 }, { do_expunge, 10 },
 	{ do_restore, 5 }, { do_create, 5 }, { do_delete, 3 }, { do_rename, 4 },
 	{ do_subscribe, 3 }, { do_keyword, 1 }, { do_view, 4 }, { do_reopen, 3 },
+	{ do_pop3, 6 },
 };
 
 static void
