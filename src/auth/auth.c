@@ -64,11 +64,12 @@ auth_drop(struct auth *a)
 
 /* --- who --- */
 
-/* A login name: its account, and what had to be cut off to find it. */
+/* A login name: its account, and what had to be cut off to find it. Where there is no account the
+ * name is that without all its tags. */
 struct login_of {
 	struct directory_account account;
 	struct str               tag;  /* "phone"; "work+phone" */
-	struct str               name; /* of the account; of a name that is none, without its tags */
+	struct str               name;
 };
 
 static int

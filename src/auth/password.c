@@ -451,8 +451,8 @@ generate(size_t groups, size_t width, struct arena *a, struct str *ret)
 	if (sodium_init() < 0)
 		return E_INTERNAL;
 	for (size_t i = 0; i < n; i++)
-		out[i] = i % (width + 1) == width ? '-' :
-						    letters[randombytes_uniform(sizeof(letters) - 1)];
+		out[i] = i % (width + 1) == width ?
+		    '-' : letters[randombytes_uniform(sizeof(letters) - 1)];
 	r = arena_dup(a, str_of(out, n), ret);
 	sodium_memzero(out, sizeof(out));
 	return r;

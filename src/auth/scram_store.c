@@ -69,7 +69,8 @@ make_salt(struct directory *d, struct str name, struct scram_salt *ret)
 	if (r < 0)
 		return r;
 	*ret = (struct scram_salt){ .iterations = SCRAM_ITERATIONS, .n = SCRAM_SALT_N };
-	crypto_generichash(ret->b, SCRAM_SALT_N, (const unsigned char *)name.p, name.n, s.key, KEY_N);
+	crypto_generichash(
+	    ret->b, SCRAM_SALT_N, (const unsigned char *)name.p, name.n, s.key, KEY_N);
 	sodium_memzero(&s, sizeof(s));
 	return 0;
 }

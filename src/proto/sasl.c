@@ -108,8 +108,8 @@ decode(struct sasl *s, struct str text, struct str *ret)
 	/* The decoder says "no" in the same way to bad text and to too much of it. */
 	if (text.n / 4 * 3 > SASL_SECRET_MAX - s->secret.n + 2)
 		return E_LIMIT;
-	if (sodium_base642bin((unsigned char *)to, SASL_SECRET_MAX - s->secret.n, text.p, text.n, NULL,
-		&n, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+	if (sodium_base642bin((unsigned char *)to, SASL_SECRET_MAX - s->secret.n, text.p, text.n,
+		NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
 		return E_SYNTAX;
 	*ret = str_of(to, n);
 	buf_commit(&s->secret, n);

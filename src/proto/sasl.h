@@ -66,8 +66,8 @@ struct sasl_reply {
 /* What the caller answers to SASL_WANT_SALT. */
 struct sasl_salt {
 	const struct scram_salt *salt;
-	struct str               nonce;   /* random, of letters and digits, new each time */
-	struct str               binding; /* data of the channel binding; empty when none was named */
+	struct str               nonce;   /* random, printable, without a comma; new each time */
+	struct str               binding; /* the channel's data; empty when none was named */
 };
 
 struct sasl_mechanism;

@@ -21,7 +21,8 @@ wanted_protocols(struct admin *s, unsigned *ret)
 		unsigned   bit = name.p != NULL ? app_protocol_of(name) : 0;
 
 		if (bit == 0)
-			return admin_fail(s, E_PARAM, STR("a protocol is imap, pop3 or submission"));
+			return admin_fail(
+			    s, E_PARAM, STR("a protocol is imap, pop3 or submission"));
 		bits |= bit;
 	}
 	*ret = bits;

@@ -146,7 +146,8 @@ static enum step
 run_apop(struct pop3_session *s, const union pop3_args *a)
 {
 	(void)a;
-	return pop3_fail_text(s, E_UNSUPPORTED, "APOP is not offered here, use USER or AUTH");
+	return pop3_fail_text(s, E_UNSUPPORTED,
+	    "APOP is not offered: it needs passwords kept readable; use AUTH or USER");
 }
 
 static enum step

@@ -26,8 +26,9 @@ login_done_with(struct smtp_session *s)
 		return smtp_auth_failed(s, r);
 	buf_reset(&s->login_as);
 	buf_str(&s->login_as, login_name(&s->login));
-	if (s->login_as.err < 0)
-		return smtp_auth_failed(s, s->login_as.err);
+	buf_str(&s->device, login_device(&s->login));
+	if (s->login_as.err < 0 || s->device.err < 0)
+		return smtp_auth_failed(s, E_NOMEM);
 	s->account = account_number(account);
 	s->logged_in = true;
 	login_done(&s->login);

@@ -41,6 +41,7 @@ append_one(struct smtp_session *s, struct smtp_target *t)
 		.session = conn_id(s->conn),
 		.peer = conn_peer(s->conn),
 		.login = buf_view(&s->login_as),
+		.device = buf_view(&s->device),
 	};
 	mailbox_id inbox;
 

@@ -293,6 +293,7 @@ smtp_close(void *session)
 	login_done(&s->login);
 	buf_done(&s->host);
 	buf_done(&s->login_as);
+	buf_done(&s->device);
 	mem_free(s);
 }
 
@@ -309,6 +310,7 @@ open_kind(const struct smtp_kind *kind, void *server, struct conn *c, void **ret
 	s->state = SMTP_GREET;
 	s->host = BUF_INIT(SMTP_HOST_MAX);
 	s->login_as = BUF_INIT(SASL_NAME_MAX);
+	s->device = BUF_INIT(APP_NAME_MAX);
 	s->command = ARENA_INIT(SMTP_COMMAND_ARENA_MAX);
 	s->tx.arena = ARENA_INIT(SMTP_TX_ARENA_MAX);
 	s->opened_ms = s->since_ms = clock_mono_ms();

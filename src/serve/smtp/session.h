@@ -112,6 +112,7 @@ struct smtp_session {
 	bool                    logged_in;
 	account_id              account;
 	struct buf              login_as;
+	struct buf              device;     /* of the login, see struct actor */
 	struct login            login;
 	struct kv_waiter        waiter;     /* while IN_SYNC */
 	struct arena            command;

@@ -1,5 +1,5 @@
-/* Tests of auth/scram_store.h and of what auth.h gives SCRAM: salts that tell nothing, keys that count
- * only as long as they should. */
+/* Tests of auth/scram_store.h and of what auth.h gives SCRAM: salts that tell nothing, keys that
+ * count only as long as they should. */
 #include "test.h"
 
 #include "auth/auth.h"
