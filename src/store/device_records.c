@@ -120,7 +120,10 @@ left_record_pack(const struct left_record *rec, struct buf *to)
 	pack_var(to, rec->device);
 	pack_u8(to, (uint8_t)rec->policy);
 	pack_var(to, rec->mailbox);
+	buf_put(to, rec->blob.b, sizeof(rec->blob.b));
 	pack_var(to, rec->size);
+	pack_var(to, rec->header_n);
+	pack_var(to, rec->blob_header_n);
 }
 
 int
@@ -128,7 +131,8 @@ left_record_unpack(struct str value, struct left_record *ret)
 {
 	struct left_record rec;
 	struct unpack      u;
-	uint64_t           device, mailbox;
+	uint64_t           device, mailbox, blob_header_n;
+	struct str         blob;
 	uint8_t            policy;
 	int                r = record_open(value, VERSION, &u);
 
@@ -138,10 +142,16 @@ left_record_unpack(struct str value, struct left_record *ret)
 	device = unpack_var(&u);
 	policy = unpack_u8(&u);
 	mailbox = unpack_var(&u);
+	blob = unpack_bytes(&u, sizeof(rec.blob.b));
 	rec.size = unpack_var(&u);
+	rec.header_n = unpack_var(&u);
+	blob_header_n = unpack_var(&u);
 	if (!unpack_ok(&u) || device > UINT32_MAX || mailbox > UINT32_MAX ||
-	    policy < POP3_ARCHIVE || policy > POP3_DELETE)
+	    policy < POP3_ARCHIVE || policy > POP3_DELETE || rec.header_n > rec.size ||
+	    blob_header_n > rec.size || blob_header_n > UINT32_MAX)
 		return E_CORRUPT;
+	memcpy(rec.blob.b, blob.p, sizeof(rec.blob.b));
+	rec.blob_header_n = (uint32_t)blob_header_n;
 	rec.device = (device_id)device;
 	rec.mailbox = (mailbox_id)mailbox;
 	rec.policy = (enum pop3_policy)policy;

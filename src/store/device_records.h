@@ -10,7 +10,8 @@
  * hidden_record, version 1
  *   u8 version, var hi - lo; rows of a device neither overlap nor touch
  * left_record, version 1
- *   u8 version, u64 when_ms, var device, u8 policy, var mailbox it was in, var size
+ *   u8 version, u64 when_ms, var device, u8 policy, var mailbox it was in, 16 bytes blob id,
+ *   var size, var header_n, var blob_header_n (these as in the message's record, for reading it)
  * options_record, version 1
  *   u8 version, u8 policy, u8 bits (1 alarm_off), u8 alarm_percent
  *
@@ -32,11 +33,13 @@ struct device_record {
 };
 
 struct left_record {
-	int64_t          when_ms;
-	device_id        device;
-	enum pop3_policy policy;
-	mailbox_id       mailbox;
-	uint64_t         size;
+	int64_t           when_ms;
+	device_id         device;
+	enum pop3_policy  policy;
+	mailbox_id        mailbox;
+	struct kv_blob_id blob;
+	uint64_t          size, header_n;
+	uint32_t          blob_header_n;
 };
 
 void device_record_pack(const struct device_record *, struct buf *to);

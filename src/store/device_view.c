@@ -55,9 +55,9 @@ device_view_done(struct device_view *v)
 }
 
 static int
-add(struct device_view *v, email_id email, uint64_t size, uint32_t uid)
+add(struct device_view *v, const struct view_message *vm)
 {
-	if (spans_has(v->hidden, email))
+	if (spans_has(v->hidden, vm->email))
 		return 0;
 	if (v->n == v->cap) {
 		uint32_t             cap = v->cap < 64 ? 64 : v->cap + v->cap / 2;
@@ -68,8 +68,39 @@ add(struct device_view *v, email_id email, uint64_t size, uint32_t uid)
 		v->m = grown;
 		v->cap = cap;
 	}
-	v->m[v->n++] = (struct view_message){ .email = email, .size = size, .uid = uid };
+	v->m[v->n++] = *vm;
 	return 0;
+}
+
+static int
+add_message(struct device_view *v, const struct message *m)
+{
+	const struct view_message vm = {
+		.email = m->email,
+		.size = m->size,
+		.blob = m->blob,
+		.header_n = m->header_n,
+		.blob_header_n = m->blob_header_n,
+		.uid = m->uid,
+		.was_seen = (m->flags.system & FLAG_SEEN) != 0,
+	};
+
+	return add(v, &vm);
+}
+
+static int
+add_left(struct device_view *v, email_id email, const struct left_record *rec)
+{
+	const struct view_message vm = {
+		.email = email,
+		.size = rec->size,
+		.blob = rec->blob,
+		.header_n = rec->header_n,
+		.blob_header_n = rec->blob_header_n,
+		.was_seen = true,
+	};
+
+	return add(v, &vm);
 }
 
 /* A part of INBOX. What cannot be read is passed over. */
@@ -86,10 +117,12 @@ load_inbox(struct device_view *v)
 	r = 1;
 	for (unsigned i = 0; r == 1 && i < VIEW_LOAD_PART && v->n < VIEW_MESSAGES_MAX; i++) {
 		r = message_iter_next(it, &m, NULL);
-		if (r == 1)
-			r = add(v, m.email, m.size, m.uid) < 0 ? E_NOMEM : 1;
-		else if (r == E_CORRUPT && m.uid >= v->uid_at)
+		if (r == 1) {
+			r = add_message(v, &m) < 0 ? E_NOMEM : 1;
+		} else if (r == E_CORRUPT && m.uid >= v->uid_at) {
+			v->n_damaged++;
 			r = 1;
+		}
 		if (r == 1)
 			v->uid_at = m.uid + 1;
 	}
@@ -122,7 +155,7 @@ load_left(struct device_view *v)
 	for (unsigned i = 0; r >= 0 && i < VIEW_LOAD_PART; i++) {
 		r = left_next(it, &email, &rec);
 		if (r == 1 && v->n < VIEW_MESSAGES_MAX)
-			r = add(v, email, rec.size, 0) < 0 ? E_NOMEM : 1;
+			r = add_left(v, email, &rec) < 0 ? E_NOMEM : 1;
 		if (r <= 0)
 			break;
 		v->left_at = email + 1;

@@ -9,7 +9,7 @@
  *          also when somebody moves it into INBOX again; journal_restore unhides.
  * Left     a message that another device removed is readable while it lies in another mailbox, or
  *          is expunged by that removal; expunging it by other means ends that.
- * Memory   24 bytes a message, and 16 bytes a range of hidden ids while it loads.
+ * Memory   56 bytes a message, and 16 bytes a range of hidden ids while it loads.
  * Work     loading and removing go in parts of bounded size; no snapshot is held between them.
  * Threads  a view is its owner's.
  */
@@ -22,11 +22,30 @@
 enum { VIEW_MESSAGES_MAX = 1000000, VIEW_LOAD_PART = 8192, POP3_REMOVE_PART = 1000 };
 
 struct view_message {
-	email_id email;
-	uint64_t size;  /* of the whole message, as stored */
-	uint32_t uid;   /* in INBOX; 0: it has left INBOX */
-	uint8_t  marks; /* bits of the owner's; 0 at first */
+	email_id          email;
+	uint64_t          size;          /* of the whole message, as stored */
+	struct kv_blob_id blob;
+	uint64_t          header_n;
+	uint32_t          blob_header_n; /* all as in struct message */
+	uint32_t          uid;           /* in INBOX; 0: it has left INBOX */
+	bool              was_seen;      /* had \Seen, or has left INBOX */
+	uint8_t           marks;         /* bits of the owner's; 0 at first */
 };
+
+/* What message_read needs. It reads a message of the view without any look at its record, wherever
+ * it is by now; E_NOT_FOUND when it was purged meanwhile. */
+static inline struct message
+view_message_bytes(const struct view_message *vm)
+{
+	return (struct message){
+		.uid = vm->uid,
+		.email = vm->email,
+		.blob = vm->blob,
+		.size = vm->size,
+		.header_n = vm->header_n,
+		.blob_header_n = vm->blob_header_n,
+	};
+}
 
 struct device_view {
 	struct account      *a;      /* the caller's; must stay open */
@@ -39,6 +58,7 @@ struct device_view {
 	uint32_t             uid_at, uid_end; /* of INBOX */
 	email_id             left_at;         /* of those that left it */
 	bool                 left;
+	uint32_t             n_damaged; /* whose records cannot be read: not part of it */
 };
 
 /* device_view_done also after an error. The oldest VIEW_MESSAGES_MAX are taken. */
@@ -48,9 +68,7 @@ int  device_view_load(struct device_view *, bool *ret_done);
 void device_view_done(struct device_view *);
 
 /* The record of a message of a view, wherever it is by now. Its uid is that of its mailbox, which
- * may be no longer INBOX; 0 when it is expunged. message_read reads it. E_MESSAGE_GONE when it was
- * purged. For many messages in INBOX one after the other, a scan of records from their uid is
- * cheaper: an entry whose email is the record's is the same message. */
+ * may be no longer INBOX; 0 when it is expunged. E_MESSAGE_GONE when it was purged. */
 int device_view_message(struct account *, mailbox_id inbox, const struct view_message *,
     struct message *ret);
 /* The same by email id alone; *ret_mailbox 0: expunged. */

@@ -101,7 +101,10 @@ note_left(struct part *p, const struct message *m)
 		.device = p->d->id,
 		.policy = p->policy,
 		.mailbox = p->inbox->id,
+		.blob = m->blob,
 		.size = m->size,
+		.header_n = m->header_n,
+		.blob_header_n = m->blob_header_n,
 	};
 
 	left_put(p->e, m->email, &rec);

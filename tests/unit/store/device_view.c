@@ -420,7 +420,7 @@ test_check_and_repair(void **state)
 	struct env        *e = *state;
 	struct store_repair rep = { 0 };
 	OWN_BUF struct buf value = BUF_INIT(200);
-	struct left_record left = { 1, 1, POP3_TRASH, 1, 9 };
+	struct left_record left = { .when_ms = 1, .device = 1, .policy = POP3_TRASH, .mailbox = 1 };
 	struct device_view v;
 	device_id          phone;
 

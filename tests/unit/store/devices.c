@@ -45,6 +45,7 @@ sees(struct env *e, const char *name)
 		assert_true(i == 0 || v.m[i - 1].email < v.m[i].email);
 		assert_ok(device_view_message(e->a, v.inbox, &v.m[i], &m));
 		assert_true(m.email == v.m[i].email && m.size == v.m[i].size);
+		m = view_message_bytes(&v.m[i]);
 		assert_ok(message_read(e->a, &m, 0, SIZE_MAX, &bytes));
 		assert_int_equal(bytes.n, m.size);
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%llu", n != 0 ? " " : "",
