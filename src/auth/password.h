@@ -34,8 +34,8 @@ int  password_generate(struct arena *, struct str *ret);
 /* The same for programs: 7 groups of 4, about 137 bits. */
 int  password_generate_strong(struct arena *, struct str *ret);
 /* A password as SCRAM takes it: what people see as one text is one, whatever keyboard made it.
- * ASCII stays as it is. RFC 4013 with the NFKC and the categories of utf8proc's Unicode; a text that
- * it forbids (control characters, bytes that are no UTF-8) stays as it is, as those clients leave it
+ * ASCII stays as it is. RFC 4013 with the NFKC and the categories of utf8proc's Unicode; a text
+ * that it forbids (control characters, bytes that are no UTF-8) stays as it is, as clients leave it
  * that prepare nothing. E_NOMEM. */
 int  password_prepare(struct str password, struct arena *, struct str *ret);
 
