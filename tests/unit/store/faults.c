@@ -409,7 +409,8 @@ op_barrier(struct course *c)
 
 static operation *const OPERATIONS[] = {
 	op_create, op_append, op_keyword, op_flags, op_barrier, op_copy, op_subscribe, op_list,
-	op_view, op_device, op_options, op_journal, op_uidl, op_move, op_read, op_expunge, op_barrier, op_restore, op_changes, op_rename,
+	op_view, op_device, op_options, op_journal, op_uidl, op_move, op_read, op_expunge,
+	op_barrier, op_restore, op_changes, op_rename,
 	op_rename_inbox, op_delete, op_quota, op_tend, op_account, op_barrier,
 };
 
