@@ -277,7 +277,7 @@ build_add(struct dir_change *c, void *arg)
 	struct adding       *add = arg;
 	struct app_password *list;
 	struct dir_scram     s;
-	uint64_t             account;
+	uint64_t             account = 0; /* for -O3 */
 	size_t               n;
 	int                  r = read_account(c, add->address, &account, &list, &n);
 
@@ -341,7 +341,7 @@ build_remove(struct dir_change *c, void *arg)
 	const struct app_password *app;
 	struct app_password       *list;
 	struct dir_key             k;
-	uint64_t                   account;
+	uint64_t                   account = 0; /* for -O3 */
 	size_t                     n;
 	int                        r = read_account(c, gone->address, &account, &list, &n);
 
