@@ -34,6 +34,7 @@ message_of(const struct edit *e, const struct ingest *in, const struct append_op
 		.size = in->size,
 		.header_n = in->header_n,
 		.blob_header_n = (uint32_t)in->header.n,
+		.wire_more = ingest_wire_more(in),
 	};
 
 	flags_clip(e->a, &m.flags);

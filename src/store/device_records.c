@@ -124,6 +124,8 @@ left_record_pack(const struct left_record *rec, struct buf *to)
 	pack_var(to, rec->size);
 	pack_var(to, rec->header_n);
 	pack_var(to, rec->blob_header_n);
+	if (rec->wire_more != 0)
+		pack_var(to, rec->wire_more);
 }
 
 int
@@ -131,7 +133,7 @@ left_record_unpack(struct str value, struct left_record *ret)
 {
 	struct left_record rec;
 	struct unpack      u;
-	uint64_t           device, mailbox, blob_header_n;
+	uint64_t           device, mailbox, blob_header_n, wire_more;
 	struct str         blob;
 	uint8_t            policy;
 	int                r = record_open(value, VERSION, &u);
@@ -146,12 +148,14 @@ left_record_unpack(struct str value, struct left_record *ret)
 	rec.size = unpack_var(&u);
 	rec.header_n = unpack_var(&u);
 	blob_header_n = unpack_var(&u);
+	wire_more = u.left.n != 0 ? unpack_var(&u) : 0;
 	if (!unpack_ok(&u) || device > UINT32_MAX || mailbox > UINT32_MAX ||
 	    policy < POP3_ARCHIVE || policy > POP3_DELETE || rec.header_n > rec.size ||
-	    blob_header_n > rec.size || blob_header_n > UINT32_MAX)
+	    blob_header_n > rec.size || blob_header_n > UINT32_MAX || wire_more > UINT32_MAX)
 		return E_CORRUPT;
 	memcpy(rec.blob.b, blob.p, sizeof(rec.blob.b));
 	rec.blob_header_n = (uint32_t)blob_header_n;
+	rec.wire_more = (uint32_t)wire_more;
 	rec.device = (device_id)device;
 	rec.mailbox = (mailbox_id)mailbox;
 	rec.policy = (enum pop3_policy)policy;

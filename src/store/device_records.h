@@ -11,7 +11,8 @@
  *   u8 version, var hi - lo; rows of a device neither overlap nor touch
  * left_record, version 1
  *   u8 version, u64 when_ms, var device, u8 policy, var mailbox it was in, 16 bytes blob id,
- *   var size, var header_n, var blob_header_n (these as in the message's record, for reading it)
+ *   var size, var header_n, var blob_header_n, and var wire_more if it is not 0 (these as in the
+ *   message's record, for reading it)
  * options_record, version 1
  *   u8 version, u8 policy, u8 bits (1 alarm_off), u8 alarm_percent
  *
@@ -39,7 +40,7 @@ struct left_record {
 	mailbox_id        mailbox;
 	struct kv_blob_id blob;
 	uint64_t          size, header_n;
-	uint32_t          blob_header_n;
+	uint32_t          blob_header_n, wire_more;
 };
 
 void device_record_pack(const struct device_record *, struct buf *to);

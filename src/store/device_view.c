@@ -81,6 +81,7 @@ add_message(struct device_view *v, const struct message *m)
 		.blob = m->blob,
 		.header_n = m->header_n,
 		.blob_header_n = m->blob_header_n,
+		.wire_more = m->wire_more,
 		.uid = m->uid,
 		.was_seen = (m->flags.system & FLAG_SEEN) != 0,
 	};
@@ -97,6 +98,7 @@ add_left(struct device_view *v, email_id email, const struct left_record *rec)
 		.blob = rec->blob,
 		.header_n = rec->header_n,
 		.blob_header_n = rec->blob_header_n,
+		.wire_more = rec->wire_more,
 		.was_seen = true,
 	};
 

@@ -26,7 +26,8 @@ struct view_message {
 	uint64_t          size;          /* of the whole message, as stored */
 	struct kv_blob_id blob;
 	uint64_t          header_n;
-	uint32_t          blob_header_n; /* all as in struct message */
+	uint32_t          blob_header_n;
+	uint32_t          wire_more;     /* all as in struct message */
 	uint32_t          uid;           /* in INBOX; 0: it has left INBOX */
 	bool              was_seen;      /* had \Seen, or has left INBOX */
 	uint8_t           marks;         /* bits of the owner's; 0 at first */

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "codec/bare.h"
 #include "store/fields.h"
 #include "store/records.h"
 
@@ -19,6 +20,7 @@ ingest_new(struct store *store, uint64_t size_max, struct ingest **ret)
 	in->generation = kv_generation(store->kv);
 	in->size_max = size_max;
 	in->line_begins = true;
+	in->last = '\n';
 	arena_init(&in->arena, INGEST_ARENA_MAX);
 	buf_init(&in->header, BLOB_HEADER_MAX);
 	buf_init(&in->piece, KV_BLOB_PIECE);
@@ -47,6 +49,14 @@ uint64_t
 ingest_size(const struct ingest *in)
 {
 	return in->size;
+}
+
+uint32_t
+ingest_wire_more(const struct ingest *in)
+{
+	uint64_t more = in->bare_lf_n + (in->last == '\n' ? 0 : 2);
+
+	return more <= UINT32_MAX ? (uint32_t)more : 0;
 }
 
 /* --- the bytes --- */
@@ -124,7 +134,11 @@ ingest_write(struct ingest *in, struct str bytes)
 		in->err = E_TOO_BIG;
 		return in->err;
 	}
+	if (bytes.n == 0)
+		return 0;
 	in->size += bytes.n;
+	in->bare_lf_n += bare_lf_count(bytes, in->last);
+	in->last = bytes.p[bytes.n - 1];
 	in->err = message_parser_feed(in->parser, bytes);
 	if (in->err == 0 && !in->in_body)
 		put_header(in, &bytes);

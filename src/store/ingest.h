@@ -27,6 +27,8 @@ struct ingest {
 	uint64_t               generation; /* kv_generation at the start */
 	uint64_t               size_max;
 	uint64_t               size;
+	uint64_t               bare_lf_n;
+	char                   last; /* byte; LF before the first */
 	int                    err;
 	bool                   ended;
 	struct arena           arena;
@@ -49,6 +51,8 @@ struct ingest {
 /* May it be appended? E_STATE before ingest_end, E_CONFLICT when its blob may be lost (kv.h,
  * Failure), and the error that writing ended with. */
 int ingest_ready(const struct ingest *);
+/* As in struct message; what is not known exactly is not said: 0. */
+uint32_t ingest_wire_more(const struct ingest *);
 /* Puts into the commit what of the blob is not in kv yet. */
 void ingest_put(const struct ingest *, struct kv_batch *);
 

@@ -43,6 +43,7 @@ struct message {
 	uint64_t          size;        /* of the whole message */
 	uint64_t          header_n;    /* bytes of the header section; the body begins there */
 	uint32_t          blob_header_n; /* kept as the blob's header: for message_read alone */
+	uint32_t          wire_more;   /* bytes that it has more as whole lines with CRLF */
 };
 
 /* What was found out at delivery; slices point into the iterator or the buf that was given. */

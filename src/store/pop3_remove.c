@@ -105,6 +105,7 @@ note_left(struct part *p, const struct message *m)
 		.size = m->size,
 		.header_n = m->header_n,
 		.blob_header_n = m->blob_header_n,
+		.wire_more = m->wire_more,
 	};
 
 	left_put(p->e, m->email, &rec);

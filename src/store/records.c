@@ -173,6 +173,8 @@ message_record_pack(const struct message *m, struct buf *to)
 	pack_var(to, m->size);
 	pack_var(to, m->header_n);
 	pack_var(to, m->blob_header_n);
+	if (m->wire_more != 0)
+		pack_var(to, m->wire_more);
 }
 
 int
@@ -197,6 +199,8 @@ message_record_unpack(struct str value, uint32_t uid, struct message *ret)
 	m.size = unpack_var(&u);
 	m.header_n = unpack_var(&u);
 	m.blob_header_n = unpack_var32(&u);
+	if (u.left.n != 0)
+		m.wire_more = unpack_var32(&u);
 	if (!unpack_ok(&u) || m.header_n > m.size || m.blob_header_n > m.size)
 		return E_CORRUPT;
 	memcpy(m.blob.b, blob.p, sizeof(m.blob.b));

@@ -16,7 +16,8 @@
  * message_record, version 1
  *   u8 version, u8 system flags, var modseq, str keyword bits (bit 0 of byte 0 is keyword 0, zero
  *   bytes at the end are cut), u64 internal_ms, u16 internal_zone_min, u64 save_ms, var email,
- *   var thread, 16 bytes blob id, var size, var header_n, var blob_header_n
+ *   var thread, 16 bytes blob id, var size, var header_n, var blob_header_n, and var wire_more if
+ *   it is not 0
  * facts_record, version 3: the lengths lie together, and the fields with their directory behind
  * them, so that a reader touches what it needs only
  *   u8 version, str hash of the Message-ID (16 bytes, or none), var lengths of fields

@@ -85,6 +85,24 @@ test_message_record(void **state)
 	assert_true(b.n < 64 && b.n + 32 < with_keywords + 8);
 }
 
+/* What came later stands at the end, where it is not 0. */
+static void
+test_wire_more(void **state)
+{
+	OWN_BUF struct buf b = BUF_INIT(1000);
+	struct message     more = MESSAGE, m;
+
+	(void)state;
+	more.wire_more = 70000;
+	message_record_pack(&more, &b);
+	assert_ok(message_record_unpack(buf_view(&b), 8, &m));
+	assert_int_equal(m.wire_more, 70000);
+	buf_reset(&b);
+	message_record_pack(&MESSAGE, &b);
+	assert_ok(message_record_unpack(buf_view(&b), 8, &m));
+	assert_int_equal(m.wire_more, 0);
+}
+
 static void
 test_account_and_mailbox_records(void **state)
 {
@@ -337,6 +355,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keys_sort_and_come_back),
 		cmocka_unit_test(test_message_record),
+		cmocka_unit_test(test_wire_more),
 		cmocka_unit_test(test_account_and_mailbox_records),
 		cmocka_unit_test(test_other_records),
 		cmocka_unit_test(test_log_record),
