@@ -2,6 +2,7 @@
  * come and go. */
 #include "env.h"
 #include "kv/open.h"
+#include "store/journal.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -99,6 +100,40 @@ look(struct account *a, mailbox_id box)
 	CHECK_OK(account_barrier(a));
 }
 
+/* A POP3 session: each message is seen once, and is there although others work on it. */
+static void
+poll_mail(struct writer *w, struct account *a)
+{
+	static const char *const   NAMES[] = { "phone", "desk" };
+	const struct device_counts counts = { 1, 10, 0, 0 };
+	struct actor               actor = { .protocol = ACTOR_POP3 };
+	struct pop3_removal        rm = { .mark = 1 };
+	struct device_view         v;
+	uint32_t                   at = 0;
+	bool                       done = false;
+
+	actor.device = str_c(NAMES[pick(w, 2)]);
+	CHECK_OK(device_seen(a, &actor, &rm.device));
+	CHECK_OK(device_view_open(&v, a, rm.device));
+	while (atomic_load(&broken) == 0 && !done)
+		CHECK_OK(device_view_load(&v, &done));
+	for (uint32_t i = 0; i < v.n; i++) {
+		struct message m;
+
+		CHECK(i == 0 || v.m[i - 1].email < v.m[i].email);
+		v.m[i].marks = pick(w, 3) == 0;
+		if (v.m[i].marks != 0)
+			CHECK_OK(device_view_message(a, v.inbox, &v.m[i], &m));
+	}
+	CHECK_OK(journal_fetched(a, v.m, v.n, 1, &actor, &at));
+	rm.m = v.m;
+	rm.n = v.n;
+	for (done = false; atomic_load(&broken) == 0 && !done;)
+		CHECK_OK(pop3_remove_part(a, &rm, &actor, &done));
+	CHECK_OK(device_count(a, rm.device, ACTOR_POP3, &counts));
+	device_view_done(&v);
+}
+
 static void *
 write_much(void *arg)
 {
@@ -114,6 +149,8 @@ write_much(void *arg)
 		change(w, a, inbox, sent);
 		if (i % 8 == 0)
 			look(a, pick(w, 2) == 0 ? inbox : sent);
+		if (i % 10 == 0)
+			poll_mail(w, a);
 	}
 	return NULL;
 }
@@ -209,6 +246,7 @@ visit(void *arg)
 		OWN(ingest)                 in = NULL;
 		struct appended             done;
 		mailbox_id                  inbox;
+		device_id                   device;
 		int                         r;
 
 		r = account_open(w->e->store, 100 + pick(w, ACCOUNTS), &a);
@@ -219,6 +257,8 @@ visit(void *arg)
 		CHECK_OK(ingest_end(in));
 		if (r == 0)
 			r = message_append(a, inbox, in, &opt, &ACTOR, &done);
+		if (r == 0)
+			r = device_seen(a, &ACTOR, &device);
 		if (r == 0)
 			r = account_barrier(a);
 		CHECK(r == 0 || r == E_NOT_FOUND);
