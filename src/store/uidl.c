@@ -24,20 +24,6 @@ email_key(const email_id *email)
 	return str_of((const char *)email, sizeof(*email));
 }
 
-/* Does it look like one that POP3 makes for a message of this account? */
-static bool
-is_our_form(const struct account *a, struct str text)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	if (text.n != UIDL_OWN_LEN)
-		return false;
-	for (int i = 0; i < 16; i++)
-		if (ascii_lower(text.p[i]) != digits[a->id >> (60 - 4 * i) & 15])
-			return false;
-	return true;
-}
-
 bool
 uidl_is_valid(struct str text)
 {
@@ -47,12 +33,41 @@ uidl_is_valid(struct str text)
 	return text.n != 0 && text.n <= UIDL_MAX;
 }
 
-static int
-check_text(const struct account *a, struct str text)
+/* A number as 16 hex digits, as POP3 writes it. */
+static bool
+read_hex(struct str text, uint64_t *ret)
 {
-	if (!uidl_is_valid(text))
-		return E_SYNTAX;
-	return is_our_form(a, text) ? E_EXISTS : 0;
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < 16; i++) {
+		char c = ascii_lower(text.p[i]);
+
+		if (!ascii_is_digit(c) && (c < 'a' || c > 'f'))
+			return false;
+		v = v << 4 | (uint64_t)(ascii_is_digit(c) ? c - '0' : c - 'a' + 10);
+	}
+	*ret = v;
+	return true;
+}
+
+/* One that POP3 makes for another message of this account, now or later, is taken. That of a
+ * message that was purged is free: it may come back by a backup. */
+static int
+check_own(struct account *a, const struct uidl *u)
+{
+	struct place_record place;
+	uint64_t            account, email;
+	int                 r;
+
+	if (u->text.n != UIDL_OWN_LEN || !read_hex(u->text, &account) || account != a->id ||
+	    !read_hex(str_skip(u->text, 16), &email) || email == u->email)
+		return 0;
+	if (email >= a->rec.next_email)
+		return E_EXISTS;
+	r = place_fetch(a, email, &place);
+	if (r == E_NOT_FOUND)
+		return 0;
+	return r < 0 ? r : E_EXISTS;
 }
 
 static int
@@ -60,7 +75,7 @@ want_one(struct account *a, struct wanted *w, const struct uidl *u)
 {
 	const struct uidl  *same;
 	struct place_record place;
-	int                 r = check_text(a, u->text);
+	int                 r = uidl_is_valid(u->text) ? check_own(a, u) : E_SYNTAX;
 
 	if (r == 0)
 		r = place_fetch(a, u->email, &place);

@@ -3,8 +3,9 @@
  * has the UIDL that POP3 makes from account number and email id.
  *
  * Belongs  to the email id: MOVE and restore keep it, a COPY has none, a purge ends it.
- * Limits   1..70 bytes 0x21..0x7e; unique within the account; none of the form of our own
- *          (UIDL_OWN_LEN hex digits that begin with the account's number).
+ * Limits   1..70 bytes 0x21..0x7e; unique within the account, also beside those that POP3 makes
+ *          (16 hex digits of the account, 16 of the email id): one of these is free when its
+ *          message was purged, so that it can be put back from a backup with its UIDL.
  * Threads  set: any. A reader is its owner's.
  */
 #ifndef STORE_UIDL_H

@@ -70,8 +70,9 @@ test_set(void **state)
 	assert_int_equal(set_one(e, 3, text), E_SYNTAX);
 	text[UIDL_MAX] = '\0';
 	assert_ok(set_one(e, 3, text));
-	/* Of our own form: account 7. */
+	/* Of our own form, account 7: of a message that is there, and of one to come. */
 	assert_int_equal(set_one(e, 4, "00000000000000070000000000000001"), E_EXISTS);
+	assert_int_equal(set_one(e, 4, "00000000000000070000000000000005"), E_EXISTS);
 	assert_ok(set_one(e, 4, "00000000000000080000000000000001"));
 	assert_ok(uidl_get(e->a, 1, &got));
 	assert_str(buf_view(&got), "b");
@@ -106,6 +107,7 @@ test_belongs_to_the_email(void **state)
 	clock_test_advance(-31 * DAY_MS);
 	assert_string_equal(all(e), "2=b");
 	assert_ok(set_one(e, 3, "a"));
+	assert_ok(set_one(e, 3, "00000000000000070000000000000001"));
 	env_verify(e);
 	ranges_done(&copied.from);
 	ranges_done(&copied.to);
