@@ -1,6 +1,6 @@
 /* COPY and MOVE within an account. RFC 9051 s6.4.7, RFC 6851 s3 */
 #include "base/error.h"
-#include "store/edit.h"
+#include "store/ledger.h"
 #include "store/pick.h"
 #include "store/text_rows.h"
 #include "store/thread.h"
@@ -97,6 +97,14 @@ transfer_one(struct edit *e, const struct transfer *t, struct message *m, struct
 	return r < 0 ? r : ranges_add(&done->to, m->uid, m->uid);
 }
 
+static bool
+is_removal(const struct transfer *t)
+{
+	const struct mailbox *to = account_box_any(t->a, t->to);
+
+	return t->is_move && t->from != t->to && (to->rec.special_use & USE_TRASH) != 0;
+}
+
 /* Builds one commit. A copy goes on for COPY_BYTES, a move stops so that others get their turn. */
 static int
 fill_part(struct edit *e, const struct transfer *t, struct pick *p, struct copied *done,
@@ -104,6 +112,7 @@ fill_part(struct edit *e, const struct transfer *t, struct pick *p, struct copie
 {
 	size_t         bytes_max = t->is_move ? EDIT_BYTES : COPY_BYTES;
 	struct message m;
+	uint64_t       bytes = 0;
 	unsigned       n = 0;
 	int            r = 0;
 
@@ -112,12 +121,16 @@ fill_part(struct edit *e, const struct transfer *t, struct pick *p, struct copie
 		r = transfer_one(e, t, &m, done);
 		if (r < 0)
 			break;
+		bytes += m.size;
 		n++;
 	}
 	if (r < 0)
 		return r;
 	*ret_next = pick_rest(p);
-	return n == 0 ? 0 : edit_commit(e, EDIT_DURABLE);
+	r = n == 0 ? 0 : edit_commit(e, EDIT_DURABLE);
+	if (r == 0 && is_removal(t))
+		ledger_removed(e->a, e->actor, n, bytes);
+	return r;
 }
 
 /* One commit; what it did joins t->done. */

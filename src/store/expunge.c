@@ -52,6 +52,7 @@ expunge_part(struct edit *e, struct pick *p, struct ranges *removed, uint32_t *r
 {
 	struct edit_box *slot = edit_box(e, p->box);
 	struct message   m;
+	uint64_t         bytes = 0;
 	unsigned         n = 0;
 	int              r = 0;
 
@@ -61,12 +62,17 @@ expunge_part(struct edit *e, struct pick *p, struct ranges *removed, uint32_t *r
 			r = ranges_add(removed, m.uid, m.uid);
 		if (r < 0)
 			break;
+		bytes += m.size;
 		n++;
 	}
 	if (r < 0)
 		return r;
 	*ret_next = pick_rest(p);
-	return n == 0 ? 0 : edit_commit(e, EDIT_DURABLE);
+	r = n == 0 ? 0 : edit_commit(e, EDIT_DURABLE);
+	/* What lies in the trash was removed before. */
+	if (r == 0 && (p->box->rec.special_use & USE_TRASH) == 0)
+		ledger_removed(e->a, e->actor, n, bytes);
+	return r;
 }
 
 int

@@ -254,6 +254,21 @@ ledger_unsaved(struct account *a, struct device *d)
 		atomic_store_explicit(&a->unsaved_ms, clock_mono_ms() + 1, memory_order_relaxed);
 }
 
+/* What POP3 removes it counts itself: pop3_remove.c. */
+void
+ledger_removed(struct account *a, const struct actor *actor, uint64_t n, uint64_t bytes)
+{
+	struct device *d = NULL;
+
+	if (a->ledger != NULL && actor->protocol == ACTOR_IMAP && n != 0)
+		d = ledger_named(a, device_name(actor->device));
+	if (d == NULL)
+		return;
+	ledger_use(d, ACTOR_IMAP)->removed_n += n;
+	ledger_use(d, ACTOR_IMAP)->removed_bytes += bytes;
+	ledger_unsaved(a, d);
+}
+
 int
 ledger_save(struct account *a)
 {

@@ -43,6 +43,8 @@ void ledger_free_device(struct device *);
 int  ledger_set_str(struct str *, struct str to);
 /* Puts the device's row into the commit; ledger_saved when it was made. */
 void ledger_put(struct edit *, const struct device *);
+/* Messages were removed by IMAP, if it was that: counted when the ledger is there. */
+void ledger_removed(struct account *, const struct actor *, uint64_t n, uint64_t bytes);
 /* Its row is to be written, some time. */
 void ledger_unsaved(struct account *, struct device *);
 /* Writes all that is unsaved. */

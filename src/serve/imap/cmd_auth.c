@@ -2,6 +2,7 @@
 #include <strings.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "serve/imap/verbs.h"
 #include "serve/login.h"
@@ -49,6 +50,21 @@ keep_names(struct imap_session *s, struct str name, struct str device)
 	return 0;
 }
 
+/* The ledger of devices; a login does not fail for it. */
+static void
+note_device(struct imap_session *s)
+{
+	struct actor actor = imap_actor(s);
+	int          r = device_seen(s->account, &actor, &s->device_id);
+
+	if (r == 0 && s->client != NULL)
+		r = device_client(s->account, s->device_id, str_c(s->client));
+	if (r < 0)
+		log_event(LOG_WARN, "device-not-noted", LOG_U("session", conn_id(s->conn)),
+		    LOG_U("account", account_number(s->account)), LOG_ERR(r));
+	mem_free(TAKE(s->client));
+}
+
 /* The capabilities go with the answer: some clients take them from nowhere else. */
 static enum step
 welcome(struct imap_session *s)
@@ -77,6 +93,7 @@ logged_in(struct imap_session *s, struct login *l)
 	conn_deadline(s->conn, 0);
 	conn_timeout(s->conn, s->server->limits.imap_idle_ms);
 	s->errors = 0;
+	note_device(s);
 	imap_state_set(s, IMAP_AUTH);
 	return welcome(s);
 }

@@ -1,5 +1,7 @@
 /* CAPABILITY, NOOP and CHECK, ID, ENABLE, NAMESPACE. RFC 3501 s6.1, RFC 2971, RFC 5161, RFC 2342 */
 #include "base/log.h"
+#include "base/mem.h"
+#include "codec/utf8.h"
 #include "serve/imap/verbs.h"
 #include "serve/login.h"
 
@@ -102,6 +104,44 @@ log_client(struct imap_session *s, const struct imap_command *c)
 		log_write(LOG_INFO, "imap-client", fields, n);
 }
 
+static struct str
+id_value(const struct imap_command *c, const char *name)
+{
+	const struct imap_strs *names = &c->args.id.names, *values = &c->args.id.values;
+
+	for (size_t i = 0; i < names->n; i++)
+		if (str_ieq(names->s[i], str_c(name)))
+			return values->s[i];
+	return STR_NONE;
+}
+
+/* "Thunderbird 128.5", in characters that can be shown. */
+static void
+note_client(struct imap_session *s, const struct imap_command *c)
+{
+	OWN_BUF struct buf text = BUF_INIT(4 * DEVICE_CLIENT_MAX);
+	struct str         version = id_value(c, "version");
+
+	utf8_sanitize(str_head(id_value(c, "name"), ID_VALUE_LOGGED_MAX), &text);
+	if (text.n == 0)
+		return;
+	if (version.n != 0)
+		buf_byte(&text, ' ');
+	utf8_sanitize(str_head(version, ID_VALUE_LOGGED_MAX), &text);
+	text.n = text.n > DEVICE_CLIENT_MAX ? DEVICE_CLIENT_MAX : text.n;
+	text.n = utf8_valid_prefix(buf_view(&text));
+	if (text.err < 0)
+		return;
+	if (s->device_id != 0) {
+		device_client(s->account, s->device_id, buf_view(&text));
+		return;
+	}
+	mem_free(s->client);
+	s->client = mem_alloc(text.n + 1);
+	if (s->client != NULL)
+		((char *)memcpy(s->client, text.p, text.n))[text.n] = '\0';
+}
+
 /* Always a list, also for NIL: some clients take a server that answers otherwise for broken. */
 enum step
 imap_run_id(struct imap_session *s, struct imap_command *c)
@@ -109,6 +149,7 @@ imap_run_id(struct imap_session *s, struct imap_command *c)
 	struct buf *out = conn_output(s->conn);
 
 	log_client(s, c);
+	note_client(s, c);
 	buf_str(out, STR("* ID (\"name\" \"Postrider\""));
 	if (s->state != IMAP_NOT_AUTH) {
 		buf_str(out, STR(" \"version\" "));

@@ -320,6 +320,21 @@ put_literal_more(struct fetch *f)
 	return FETCH_DONE;
 }
 
+/* For the ledger of devices. A message that comes in pieces counts with its first one. */
+static void
+count_fetched(struct fetch *f, const struct imap_fetch_item *it, const struct extent *e)
+{
+	struct device_counts *counts = &f->session->counts;
+	bool                  all = it->kind == IMAP_FETCH_RFC822;
+
+	if (it->kind == IMAP_FETCH_SECTION)
+		all = it->section.n_path == 0 && it->section.text == IMAP_SECTION_ALL;
+	if (!all)
+		return;
+	counts->fetched_n += e->off == 0;
+	counts->fetched_bytes += e->n;
+}
+
 static int
 put_extent(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
 {
@@ -331,6 +346,7 @@ put_extent(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
 		buf_str(out, STR("\"\""));
 		return FETCH_DONE;
 	}
+	count_fetched(f, it, &e);
 	imap_put_literal_head(out, e.n);
 	f->now.in_literal = true;
 	f->now.literal_off = e.off;

@@ -326,6 +326,14 @@ session_not_durable(void *session)
 	imap_bye(s, "[UNAVAILABLE] The changes could not be written; please try again later.");
 }
 
+/* What was removed the store has counted. */
+static void
+tell_counts(struct imap_session *s)
+{
+	if (s->device_id != 0 && s->counts.fetched_bytes != 0)
+		device_count(s->account, s->device_id, ACTOR_IMAP, &s->counts);
+}
+
 static void
 session_close(void *session)
 {
@@ -336,11 +344,14 @@ session_close(void *session)
 	    LOG_S("peer", conn_peer(s->conn)), LOG_S("login", s->login));
 	if (s->view != NULL)
 		view_drop(s->view);
-	if (s->account != NULL)
+	if (s->account != NULL) {
+		tell_counts(s);
 		account_drop(s->account);
+	}
 	imap_frame_done(&s->frame);
 	arena_done(&s->arena);
 	mem_free((char *)s->login.p);
+	mem_free(s->client);
 	mem_free(s);
 }
 

@@ -29,6 +29,7 @@
 #include "proto/imap_write.h"
 #include "serve/imap/view.h"
 #include "serve/server.h"
+#include "store/device.h"
 
 enum imap_state { IMAP_NOT_AUTH = 1, IMAP_AUTH = 2, IMAP_SELECTED = 4, IMAP_LOGOUT = 8 };
 
@@ -91,6 +92,9 @@ struct imap_session {
 	struct account      *account;   /* from AUTH on */
 	struct str           login;     /* as typed; on the heap, with the device behind it */
 	struct str           device;    /* see struct actor */
+	device_id            device_id; /* 0: the ledger does not have it */
+	struct device_counts counts;    /* what it fetched, told at the end */
+	char                *client;    /* of an ID before the login; else NULL */
 	struct view    *view;      /* in SELECTED */
 	struct imap_command *cmd;       /* NULL between commands */
 	struct arena         arena;     /* the command's */

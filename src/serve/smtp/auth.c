@@ -2,7 +2,9 @@
  * AUTH on submission, RFC 4954: the SASL exchange, then the login.
  */
 #include "base/error.h"
+#include "base/log.h"
 #include "serve/smtp/session.h"
+#include "store/device.h"
 
 /* The exchange is over without a login. */
 enum step
@@ -14,6 +16,25 @@ smtp_auth_failed(struct smtp_session *s, int err)
 	if (err == E_LIMIT || err == E_LINE_TOO_LONG)
 		return smtp_fail_text(s, 500, "5.5.6", "authentication line too long");
 	return smtp_fail(s, err);
+}
+
+/* The ledger of devices; a login does not fail for it. */
+static void
+note_device(struct smtp_session *s, struct account *account)
+{
+	const struct actor actor = {
+		.protocol = s->kind->actor,
+		.session = conn_id(s->conn),
+		.peer = conn_peer(s->conn),
+		.login = buf_view(&s->login_as),
+		.device = buf_view(&s->device),
+	};
+	device_id id;
+	int       r = device_seen(account, &actor, &id);
+
+	if (r < 0)
+		log_event(LOG_WARN, "device-not-noted", LOG_U("session", conn_id(s->conn)),
+		    LOG_U("account", s->account), LOG_ERR(r));
 }
 
 static enum step
@@ -31,6 +52,7 @@ login_done_with(struct smtp_session *s)
 		return smtp_auth_failed(s, E_NOMEM);
 	s->account = account_number(account);
 	s->logged_in = true;
+	note_device(s, account);
 	login_done(&s->login);
 	smtp_set_state(s, SMTP_READY);
 	smtp_reply(s, 235, "2.7.0", "welcome");
