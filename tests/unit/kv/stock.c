@@ -210,7 +210,7 @@ stock_copy(const char *from)
 		file_write(stock.dir, entry->d_name, b.p, b.n);
 		if (b.n != 0) {
 			assert_true(stock.n_files < FILES_MAX);
-			snprintf(stock.file[stock.n_files++], 64, "%s", entry->d_name);
+			snprintf(stock.file[stock.n_files++], 64, "%.63s", entry->d_name);
 		}
 		free(b.p);
 	}
