@@ -244,6 +244,49 @@ test_room(void **state)
 	env_verify(e);
 }
 
+/* Three devices that download and delete, each at its own pace, over a hundred days: each gets every
+ * message exactly once. */
+static void
+test_hundred_days(void **state)
+{
+	enum { DAYS = 100, A_DAY = 4 };
+	static const struct {
+		const char      *name;
+		int              every;
+		enum pop3_policy policy;
+	} DEVICES[] = { { "phone", 1, POP3_DELETE }, { "desk", 7, POP3_TRASH },
+		{ "tablet", 20, POP3_ARCHIVE } };
+	struct env *e = *state;
+	unsigned    got[ARRAY_LEN(DEVICES)][DAYS * A_DAY + 1] = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(DEVICES); i++)
+		policy(e, DEVICES[i].name, DEVICES[i].policy);
+	for (int day = 1; day <= DAYS; day++) {
+		put_some(e, A_DAY);
+		for (size_t i = 0; i < ARRAY_LEN(DEVICES); i++) {
+			struct device_view v;
+
+			if (day % DEVICES[i].every != 0)
+				continue;
+			v = view(e, DEVICES[i].name);
+			for (uint32_t k = 0; k < v.n; k++)
+				got[i][v.m[k].email]++;
+			device_view_done(&v);
+			removes(e, DEVICES[i].name, "1:1000");
+		}
+		clock_test_advance(DAY_MS);
+		assert_ok(store_tend(e->store));
+		if (day % 25 == 0)
+			env_verify(e);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(DEVICES); i++)
+		for (int n = 1; n <= DAYS * A_DAY; n++)
+			assert_int_equal(got[i][n],
+			    n <= DAYS / DEVICES[i].every * DEVICES[i].every * A_DAY ? 1 : 0);
+	assert_string_equal(uids_in(e, e->inbox), "");
+	clock_test_advance(-DAYS * DAY_MS);
+}
+
 /* --- parts --- */
 
 static void
@@ -476,6 +519,7 @@ main(void)
 		ON_MEM(test_while_others_work),
 		ON_MEM(test_retention),
 		ON_MEM(test_room),
+		ON_MEM(test_hundred_days),
 		ON_MEM(test_parts),
 		ON_ROCKS(test_parts),
 		ON_MEM(test_no_trash),
