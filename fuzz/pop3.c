@@ -6,11 +6,12 @@
 #include "fuzz.h"
 
 #include "base/own.h"
+#include "codec/bare.h"
 #include "proto/pop3.h"
 
 static pop3_parse_fn *const PARSERS[] = { pop3_parse_none, pop3_parse_any, pop3_parse_name,
 	pop3_parse_password, pop3_parse_auth, pop3_parse_number, pop3_parse_number_or_none,
-	pop3_parse_top };
+	pop3_parse_top, pop3_parse_word_or_none };
 
 static void
 is_inside(struct str part, struct str whole)
@@ -38,14 +39,14 @@ parse_lines(struct str in)
 	}
 }
 
-/* The same text with CRLF wherever a line ends, and at its end. */
+/* The same text with CRLF wherever a line ends, and at its end, and without NUL. */
 static void
 canonical(struct str in, struct buf *to)
 {
 	for (size_t i = 0; i < in.n; i++) {
 		if (in.p[i] == '\n' && (i == 0 || in.p[i - 1] != '\r'))
 			buf_byte(to, '\r');
-		buf_byte(to, in.p[i]);
+		buf_byte(to, in.p[i] != '\0' ? in.p[i] : '\x80');
 	}
 	if (in.n > 0 && in.p[in.n - 1] != '\n')
 		buf_str(to, STR("\r\n"));
@@ -82,6 +83,8 @@ send_message(struct str in, size_t one, size_t two)
 	unstuff(buf_view(&wire), &back);
 	canonical(in, &want);
 	hold(str_eq(buf_view(&back), buf_view(&want)));
+	/* The size that LIST tells. */
+	hold(want.n == in.n + bare_lf_count(in, '\n') + (in.n > 0 && in.p[in.n - 1] != '\n' ? 2 : 0));
 }
 
 static void

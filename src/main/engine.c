@@ -28,6 +28,8 @@ set_limits(const struct config *c, struct server *s)
 	s->limits.imap_idle_ms = c->imap_idle;
 	s->limits.pop3_idle_ms = c->pop3_idle;
 	s->limits.login_idle_ms = c->login_idle;
+	s->pop3.exclusive = str_eq(c->pop3_lock, STR("exclusive"));
+	s->pop3.login_delay_ms = c->pop3_login_delay;
 	s->new_account_quota = (struct quota){ c->quota_storage, c->quota_count };
 	s->hostname = c->hostname;
 	s->version = STR(POSTRIDER_VERSION);

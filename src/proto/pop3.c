@@ -1,6 +1,7 @@
 #include "proto/pop3.h"
 
 #include "base/error.h"
+#include "codec/utf8.h"
 
 /* --- commands --- */
 
@@ -65,7 +66,7 @@ pop3_parse_name(struct str args, union pop3_args *ret)
 {
 	struct str name = trim_blanks(args);
 
-	if (name.n == 0)
+	if (name.n == 0 || !utf8_valid(name))
 		return E_SYNTAX;
 	ret->text = name;
 	return 0;
@@ -75,9 +76,20 @@ pop3_parse_name(struct str args, union pop3_args *ret)
 int
 pop3_parse_password(struct str args, union pop3_args *ret)
 {
-	if (args.n == 0)
+	if (args.n == 0 || !utf8_valid(args))
 		return E_SYNTAX;
 	ret->text = args;
+	return 0;
+}
+
+int
+pop3_parse_word_or_none(struct str args, union pop3_args *ret)
+{
+	struct str word = cut_word(&args);
+
+	if (args.n != 0)
+		return E_SYNTAX;
+	ret->text = word;
 	return 0;
 }
 
@@ -154,9 +166,10 @@ pop3_parse_top(struct str args, union pop3_args *ret)
 typedef signed char lanes __attribute__((vector_size(16)));
 enum { LANES = sizeof(lanes), BLOCK = 4 * LANES };
 
-/* A bare LF, or a dot that begins a line; of one byte, or of each lane. */
+/* A bare LF, a dot that begins a line, or NUL; of one byte, or of each lane. */
 #define IS_SPECIAL(before, c)                                                                    \
-	((((c) == '\n') & ((before) != '\r')) | (((c) == '.') & ((before) == '\n')))
+	((((c) == '\n') & ((before) != '\r')) | (((c) == '.') & ((before) == '\n')) |            \
+	    ((c) == '\0'))
 
 /* p[-1] is there. */
 static inline lanes
@@ -216,8 +229,10 @@ pop3_stuff_put(struct pop3_stuff *s, struct str piece, struct buf *to)
 		piece = str_skip(piece, n);
 		if (piece.n == 0)
 			return;
-		*s = (struct pop3_stuff){ .in_line = piece.p[0] == '.' };
-		buf_str(to, s->in_line ? STR("..") : STR("\r\n"));
+		*s = (struct pop3_stuff){ .in_line = piece.p[0] != '\n' };
+		buf_str(to, piece.p[0] == '\n'  ? STR("\r\n")
+		            : piece.p[0] == '.' ? STR("..")
+		                                : STR("\x80"));
 		piece = str_skip(piece, 1);
 	}
 }

@@ -48,8 +48,9 @@ int pop3_split(struct str line, struct str *ret_verb, struct str *ret_args);
 typedef int pop3_parse_fn(struct str args, union pop3_args *ret);
 pop3_parse_fn pop3_parse_none;
 pop3_parse_fn pop3_parse_any;      /* text: anything, also nothing */
-pop3_parse_fn pop3_parse_name;     /* text */
-pop3_parse_fn pop3_parse_password; /* text */
+pop3_parse_fn pop3_parse_name;     /* text; valid UTF-8, RFC 6856 s2.2 */
+pop3_parse_fn pop3_parse_password; /* text; likewise */
+pop3_parse_fn pop3_parse_word_or_none; /* text */
 pop3_parse_fn pop3_parse_auth;
 pop3_parse_fn pop3_parse_number;
 pop3_parse_fn pop3_parse_number_or_none;
@@ -60,8 +61,9 @@ pop3_parse_fn pop3_parse_top;
 /*
  * The lines of a message in pieces of any size: a dot is put before each dot that begins a line
  * (RFC 1939 s3). A bare LF becomes CRLF: else the answer would have no lines, and what clients that
- * end a line at LF take for its end would be in the hands of whoever wrote the message. Any other
- * byte goes as it is. The result does not depend on where pieces end.
+ * end a line at LF take for its end would be in the hands of whoever wrote the message. NUL becomes
+ * 0x80: some clients end a line there, and what follows is lost. Any other byte goes as it is. The
+ * result does not depend on where pieces end.
  */
 struct pop3_stuff { /* all zero: before the first byte */
 	bool in_line;

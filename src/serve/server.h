@@ -20,6 +20,11 @@ struct server_limits {
 	int64_t  login_idle_ms;    /* before login, all protocols */
 };
 
+struct pop3_settings {
+	int64_t login_delay_ms; /* between logins of a device, RFC 2449 s6.5; 0: none */
+	bool    exclusive;      /* one session at a time on an account, RFC 1939 s4 */
+};
+
 struct server {
 	struct net          *net;
 	struct store        *store;
@@ -28,6 +33,7 @@ struct server {
 	struct str           hostname;
 	struct str           version;   /* "0.1.0" */
 	struct server_limits limits;
+	struct pop3_settings pop3;
 	struct quota         new_account_quota;
 };
 

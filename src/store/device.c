@@ -266,6 +266,21 @@ device_find(struct account *a, struct str name, device_id *ret)
 	return 0;
 }
 
+int
+device_last_seen(struct account *a, const struct actor *actor, int64_t *ret_ms)
+{
+	struct device *d;
+	int            r;
+
+	ACCOUNT_SCOPE(a);
+	r = ready(a);
+	if (r < 0)
+		return r;
+	d = ledger_named(a, device_name(actor->device));
+	*ret_ms = d != NULL ? ledger_use(d, actor->protocol)->last_ms : 0;
+	return 0;
+}
+
 /* --- policy --- */
 
 int

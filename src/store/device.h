@@ -69,6 +69,8 @@ int device_count(struct account *, device_id, enum actor_protocol, const struct 
 /* All, by number; in the arena. */
 int device_list(struct account *, struct arena *, struct device_info **ret, size_t *ret_n);
 int device_find(struct account *, struct str name, device_id *ret);
+/* When the actor's device was seen last by the actor's protocol; 0: never. */
+int device_last_seen(struct account *, const struct actor *, int64_t *ret_ms);
 
 /* --- policy and alarm --- */
 

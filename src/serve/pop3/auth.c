@@ -1,19 +1,71 @@
 /*
  * USER and PASS, AUTH (RFC 5034), and the way from a right password to the list of messages.
  */
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "serve/pop3/session.h"
 
-/* No login came of it; everything is as before the first command. RFC 5034 s4 */
+/* No login came of it; everything is as before the first command. RFC 5034 s4. text NULL: the
+ * error's own. */
 enum step
-pop3_auth_failed(struct pop3_session *s, int err)
+pop3_auth_failed(struct pop3_session *s, int err, const char *text)
 {
 	login_done(&s->login);
 	pop3_box_done(&s->box);
+	pop3_lock_give(&s->lock);
 	buf_reset(&s->user);
+	buf_reset(&s->device);
 	pop3_set_state(s, POP3_AUTHORIZATION);
-	return pop3_fail(s, err);
+	return text != NULL ? pop3_fail_text(s, err, text) : pop3_fail(s, err);
+}
+
+/* RFC 2449 s6.5; a login that was refused does not count. */
+static int
+check_delay(const struct pop3_session *s, struct account *account, const struct actor *actor)
+{
+	int64_t last_ms, since_ms;
+	int     r;
+
+	if (s->server->pop3.login_delay_ms == 0)
+		return 0;
+	r = device_last_seen(account, actor, &last_ms);
+	if (r < 0)
+		return r;
+	since_ms = clock_real_ms() - last_ms;
+	return since_ms >= 0 && since_ms < s->server->pop3.login_delay_ms ? E_LOGIN_DELAY : 0;
+}
+
+/* Takes the account over. */
+static enum step
+open_box(struct pop3_session *s, struct account *account)
+{
+	const struct actor actor = pop3_actor(s);
+	device_id          device;
+	const char        *text = NULL;
+	int                r = s->user.err < 0 || s->device.err < 0 ? E_NOMEM : 0;
+
+	if (r == 0)
+		r = check_delay(s, account, &actor);
+	if (r == 0 && s->server->pop3.exclusive &&
+	    !pop3_lock_take(&s->lock, account_number(account))) {
+		r = E_IN_USE;
+		text = "another POP3 session is open on this mailbox";
+	}
+	if (r == 0)
+		r = device_seen(account, &actor, &device);
+	if (r == E_LIMIT) {
+		r = E_NO_PERMISSION;
+		text = "there are too many devices; use one of the names that you have used";
+	}
+	if (r < 0)
+		account_drop(account);
+	else
+		r = pop3_box_open(&s->box, account, device);
+	if (r < 0)
+		return pop3_auth_failed(s, r, text);
+	pop3_set_state(s, POP3_OPENING);
+	return STEP_DONE;
 }
 
 static enum step
@@ -22,19 +74,14 @@ login_ended(struct pop3_session *s)
 	struct account *account;
 	int             r = login_result(&s->login, &account);
 
-	if (r == 0)
-		r = pop3_box_open(&s->box, account);
 	if (r < 0)
-		return pop3_auth_failed(s, r);
+		return pop3_auth_failed(s, r, NULL);
 	buf_reset(&s->user);
 	buf_str(&s->user, login_name(&s->login));
 	buf_reset(&s->device);
 	buf_str(&s->device, login_device(&s->login));
 	login_done(&s->login);
-	if (s->user.err < 0 || s->device.err < 0)
-		return pop3_auth_failed(s, E_NOMEM);
-	pop3_set_state(s, POP3_OPENING);
-	return STEP_DONE;
+	return open_box(s, account);
 }
 
 /* What comes after a step of the login. */
@@ -114,14 +161,15 @@ pop3_open_more(struct pop3_session *s)
 	if (r < 0) {
 		log_event(LOG_ERROR, "pop3-open-failed", LOG_U("session", conn_id(s->conn)),
 		    LOG_U("account", account_number(s->box.account)), LOG_ERR(r));
-		return pop3_auth_failed(s, r);
+		return pop3_auth_failed(s, r, NULL);
 	}
 	if (!done)
 		return STEP_DONE;
-	if (s->box.n_damaged != 0)
+	if (s->box.view.n_damaged != 0)
 		log_event(LOG_ERROR, "mailbox-damaged", LOG_U("session", conn_id(s->conn)),
 		    LOG_U("account", account_number(s->box.account)),
-		    LOG_U("mailbox", s->box.inbox), LOG_U("unreadable", s->box.n_damaged));
+		    LOG_U("mailbox", s->box.view.inbox),
+		    LOG_U("unreadable", s->box.view.n_damaged));
 	s->n_errors = 0;
 	conn_deadline(s->conn, 0);
 	conn_timeout(s->conn, s->server->limits.pop3_idle_ms);

@@ -1,5 +1,6 @@
 /* STAT, LIST and UIDL. RFC 1939 s5, s7 */
 #include "base/error.h"
+#include "base/log.h"
 #include "serve/pop3/session.h"
 
 enum step
@@ -21,37 +22,77 @@ put_hex(struct buf *to, uint64_t v)
 	buf_put(to, out, sizeof(out));
 }
 
-static void
-put_size(const struct pop3_session *s, const struct pop3_entry *e, struct buf *to)
+static int
+put_size(struct pop3_session *s, const struct view_message *m, struct buf *to)
 {
 	(void)s;
-	buf_u64(to, e->size);
+	buf_u64(to, pop3_box_size(m));
+	return 0;
 }
 
-/* Neither number is ever used again, so an account that was removed and made anew under the same
- * address shows no unique-id that a client knows already. */
-static void
-put_uid(const struct pop3_session *s, const struct pop3_entry *e, struct buf *to)
+/* One that was moved in from another server, or our own: neither of its numbers is ever used
+ * again, so an account that was removed and made anew under the same address shows no unique-id
+ * that a client knows already. */
+static int
+put_uid(struct pop3_session *s, const struct view_message *m, struct buf *to)
 {
+	struct str moved_in;
+	int        r = uidl_read(&s->listing.uidls, s->box.account, m->email, &moved_in);
+
+	if (r == 1) {
+		buf_str(to, moved_in);
+		return 0;
+	}
 	put_hex(to, account_number(s->box.account));
-	put_hex(to, e->email);
+	put_hex(to, m->email);
+	return r;
 }
 
-static void
-put_line(const struct pop3_session *s, const struct pop3_entry *e, struct buf *to)
+static int
+put_line(struct pop3_session *s, const struct view_message *m, struct buf *to)
 {
-	buf_u64(to, (uint64_t)(e - s->box.e) + 1);
+	int r;
+
+	buf_u64(to, (uint64_t)(m - s->box.view.m) + 1);
 	buf_byte(to, ' ');
-	s->listing.put(s, e, to);
+	r = s->listing.put(s, m, to);
 	buf_str(to, STR("\r\n"));
+	return r;
+}
+
+/* Of one message. */
+static enum step
+list_one(struct pop3_session *s, uint32_t number)
+{
+	struct buf          *out = conn_output(s->conn);
+	size_t               at = out->n;
+	struct view_message *m;
+	int                  r;
+
+	if (pop3_box_find(&s->box, number, &m) < 0) {
+		pop3_err_text(s, E_NOT_FOUND, "no such message");
+		return STEP_DONE;
+	}
+	buf_str(out, STR("+OK "));
+	r = put_line(s, m, out);
+	pop3_listing_done(s);
+	if (r < 0) {
+		out->n = at;
+		pop3_err(s, r);
+	}
+	return STEP_DONE;
+}
+
+void
+pop3_listing_done(struct pop3_session *s)
+{
+	uidl_reader_done(&s->listing.uidls);
+	s->listing.next = 0;
 }
 
 static enum step
-list_with(struct pop3_session *s, const union pop3_args *a,
-    void (*put)(const struct pop3_session *, const struct pop3_entry *, struct buf *))
+list_with(struct pop3_session *s, const union pop3_args *a, pop3_put_fn *put)
 {
-	struct pop3_entry *e;
-
 	s->listing = (struct pop3_listing){ .put = put };
 	if (!a->number.given) {
 		pop3_ok(s, "%u messages (%llu octets)", s->box.n_left,
@@ -59,13 +100,7 @@ list_with(struct pop3_session *s, const union pop3_args *a,
 		pop3_set_state(s, POP3_IN_LIST);
 		return STEP_DONE;
 	}
-	if (pop3_box_find(&s->box, a->number.n, &e) < 0) {
-		pop3_err_text(s, E_NOT_FOUND, "no such message");
-		return STEP_DONE;
-	}
-	buf_str(conn_output(s->conn), STR("+OK "));
-	put_line(s, e, conn_output(s->conn));
-	return STEP_DONE;
+	return list_one(s, a->number.n);
 }
 
 enum step
@@ -80,17 +115,28 @@ pop3_uidl(struct pop3_session *s, const union pop3_args *a)
 	return list_with(s, a, put_uid);
 }
 
+/* When something cannot be read the connection is closed without the final dot: the client must not
+ * take a part for the whole. */
 enum step
 pop3_list_more(struct pop3_session *s)
 {
 	struct buf *out = conn_output(s->conn);
 
-	for (; s->listing.next < s->box.n; s->listing.next++) {
+	for (; s->listing.next < s->box.view.n; s->listing.next++) {
+		const struct view_message *m = &s->box.view.m[s->listing.next];
+		int                        r = 0;
+
 		if (conn_output_full(s->conn))
 			return STEP_MORE;
-		if (!s->box.e[s->listing.next].deleted)
-			put_line(s, &s->box.e[s->listing.next], out);
+		if ((m->marks & POP3_DELETED) == 0)
+			r = put_line(s, m, out);
+		if (r < 0) {
+			log_event(LOG_ERROR, "pop3-list-failed", LOG_U("session", conn_id(s->conn)),
+			    LOG_U("account", account_number(s->box.account)), LOG_ERR(r));
+			return STEP_CLOSE;
+		}
 	}
+	pop3_listing_done(s);
 	buf_str(out, STR(".\r\n"));
 	pop3_set_state(s, POP3_TRANSACTION);
 	return STEP_DONE;

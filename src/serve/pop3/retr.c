@@ -64,6 +64,14 @@ put_piece(struct pop3_session *s, size_t n)
 	return stuff_end(&x->stuff, out, at + pop3_stuff_plain(&x->stuff, text));
 }
 
+static void
+log_unread(const struct pop3_session *s, int err)
+{
+	log_event(LOG_ERROR, "pop3-read-failed", LOG_U("session", conn_id(s->conn)),
+	    LOG_U("account", account_number(s->box.account)),
+	    LOG_U("email", s->sending.message.email), LOG_ERR(err));
+}
+
 enum step
 pop3_message_more(struct pop3_session *s)
 {
@@ -76,16 +84,24 @@ pop3_message_more(struct pop3_session *s)
 			return STEP_MORE;
 		r = put_piece(s, n);
 		if (r < 0) {
-			log_event(LOG_ERROR, "pop3-read-failed", LOG_U("session", conn_id(s->conn)),
-			    LOG_U("account", account_number(s->box.account)),
-			    LOG_U("uid", x->message.uid), LOG_ERR(r));
+			log_unread(s, r);
 			return STEP_CLOSE;
 		}
 	}
 	pop3_stuff_end(&x->stuff, conn_output(s->conn));
 	if (!x->is_top)
-		x->entry->fetched = true;
+		pop3_box_fetched(&s->box, x->of);
 	pop3_set_state(s, POP3_TRANSACTION);
+	return STEP_DONE;
+}
+
+/* Purged meanwhile, or with its account; or it is for the log. */
+static enum step
+cannot_read(struct pop3_session *s, int err)
+{
+	if (err != E_NOT_FOUND)
+		log_unread(s, err);
+	pop3_err(s, err == E_NOT_FOUND ? E_MESSAGE_GONE : err);
 	return STEP_DONE;
 }
 
@@ -93,25 +109,30 @@ static enum step
 send_message(struct pop3_session *s, uint32_t number, bool is_top, uint64_t lines)
 {
 	struct pop3_sending x = { .is_top = is_top, .lines = lines };
-	int                 r = pop3_box_find(&s->box, number, &x.entry);
+	struct buf         *out = conn_output(s->conn);
+	size_t              at = out->n, n;
+	int                 r = pop3_box_find(&s->box, number, &x.of);
 
 	if (r < 0) {
 		pop3_err_text(s, r, "no such message");
 		return STEP_DONE;
 	}
-	r = pop3_box_message(&s->box, x.entry, &x.message);
-	if (r < 0) {
-		pop3_err(s, r);
-		return STEP_DONE;
-	}
+	x.message = view_message_bytes(x.of);
 	s->sending = x;
+	buf_str(out, STR("+OK "));
+	buf_u64(out, pop3_box_size(x.of));
+	buf_str(out, STR(" octets\r\n"));
+	/* As long as nothing was sent of it, there can be another answer. */
+	n = next_piece(&s->sending);
+	r = n != 0 ? put_piece(s, n) : 0;
+	if (r < 0) {
+		out->n = at;
+		return cannot_read(s, r);
+	}
 	if (is_top)
 		s->n_top++;
 	else
 		s->n_retr++;
-	buf_str(conn_output(s->conn), STR("+OK "));
-	buf_u64(conn_output(s->conn), x.message.size);
-	buf_str(conn_output(s->conn), STR(" octets\r\n"));
 	pop3_set_state(s, POP3_IN_MESSAGE);
 	return STEP_DONE;
 }

@@ -23,8 +23,9 @@
  * OPENING        the list of messages is read, part by part. box is open from here on.
  * TRANSACTION    box is complete. Nothing is changed in the account.
  * IN_LIST, IN_MESSAGE   an answer is on its way out; listing or sending says how far it is.
- * UPDATE         only QUIT leads here, and only the end leads out: messages marked as deleted are
- *                removed, part by part. A connection that ends otherwise removes nothing.
+ * UPDATE         only QUIT leads here, and only the end leads out: what was fetched is noted,
+ *                messages marked as deleted are removed by the device's policy, part by part. A
+ *                connection that ends otherwise removes nothing; what it fetched is noted, too.
  */
 #include "serve/pop3/pop3.h"
 
@@ -130,7 +131,7 @@ read_line(struct pop3_session *s)
 	if (r == 0)
 		return STEP_NEED;
 	if (s->state == POP3_IN_AUTH)
-		step = r < 0 ? pop3_auth_failed(s, r) : pop3_auth_line(s, line);
+		step = r < 0 ? pop3_auth_failed(s, r, NULL) : pop3_auth_line(s, line);
 	else
 		step = r < 0 ? pop3_fail(s, r) : pop3_command(s, line);
 	if (r > 0)
@@ -223,6 +224,10 @@ pop3_not_durable(void *session)
 {
 	struct pop3_session *s = session;
 
+	if (account_barrier(s->box.account) == E_NOT_FOUND) {
+		pop3_err_text(s, E_NO_PERMISSION, "this account was removed");
+		return;
+	}
 	log_event(LOG_WARN, "pop3-not-durable", LOG_U("session", conn_id(s->conn)),
 	    LOG_S("login", buf_view(&s->user)));
 	buf_str(conn_output(s->conn),
@@ -237,9 +242,12 @@ pop3_close(void *session)
 	if (s->box.account != NULL)
 		log_event(LOG_INFO, "pop3-close", LOG_U("session", conn_id(s->conn)),
 		    LOG_S("peer", conn_peer(s->conn)), LOG_S("login", buf_view(&s->user)),
-		    LOG_U("messages", s->box.n), LOG_U("retr", s->n_retr), LOG_U("top", s->n_top),
-		    LOG_U("bytes", s->sent_bytes), LOG_U("deleted", s->n_deleted));
+		    LOG_U("messages", s->box.view.n), LOG_U("retr", s->n_retr), LOG_U("top", s->n_top),
+		    LOG_U("bytes", s->sent_bytes), LOG_U("deleted", s->n_removed));
+	pop3_note_fetched(s);
+	pop3_listing_done(s);
 	pop3_box_done(&s->box);
+	pop3_lock_give(&s->lock);
 	login_done(&s->login);
 	buf_done(&s->device);
 	buf_done(&s->user);

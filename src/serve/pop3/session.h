@@ -11,6 +11,8 @@
 #include "proto/pop3.h"
 #include "serve/login.h"
 #include "serve/pop3/box.h"
+#include "serve/pop3/lock.h"
+#include "store/uidl.h"
 
 enum { POP3_LINE_MAX = 1024 }; /* RFC 2449 s4 asks for 255 */
 
@@ -25,18 +27,25 @@ enum pop3_state { /* a set of bits in the verbs table */
 	POP3_UPDATE = 128
 };
 
+/* What UPDATE does, in this order. */
+enum pop3_stage { STAGE_NOTE, STAGE_REMOVE, STAGE_SEEN };
+
 struct pop3_session;
+
+/* What LIST and UIDL say of a message, behind its number. */
+typedef int pop3_put_fn(struct pop3_session *, const struct view_message *, struct buf *to);
 
 /* LIST and UIDL without a number: what is left to say. */
 struct pop3_listing {
-	void   (*put)(const struct pop3_session *, const struct pop3_entry *, struct buf *to);
-	uint32_t next; /* index */
+	pop3_put_fn       *put;
+	uint32_t           next; /* index */
+	struct uidl_reader uidls;
 };
 
 /* RETR and TOP: what is left to send. */
 struct pop3_sending {
 	struct message    message;
-	struct pop3_entry *entry;
+	struct view_message *of;
 	struct pop3_stuff stuff;
 	uint64_t          off;
 	bool              is_top;
@@ -49,16 +58,18 @@ struct pop3_session {
 	enum pop3_state     state;
 	unsigned            pending;  /* WHY_EOF, WHY_SHUTDOWN */
 	struct buf          user;     /* of USER, until PASS; after login the name as typed */
-	struct kv_waiter waiter; /* of before_send */
+	struct kv_waiter    waiter;   /* of before_send */
 	struct buf          device;   /* after login, see struct actor */
 	struct login        login;
 	struct pop3_box     box;
+	struct pop3_lock    lock;     /* where a session shuts others out */
 	struct pop3_listing listing;
 	struct pop3_sending sending;
+	enum pop3_stage     stage;    /* of UPDATE */
 	uint32_t            n_errors;
 	size_t              line_seen; /* bytes of the input that hold no LF */
 	bool                line_skip; /* throwing away the rest of a line that is too long */
-	uint32_t            n_retr, n_top, n_deleted; /* for the log */
+	uint32_t            n_retr, n_top, n_removed; /* for the log */
 	uint64_t            sent_bytes;
 };
 
@@ -82,7 +93,7 @@ enum step pop3_command(struct pop3_session *, struct str line);
 /* auth.c */
 enum step pop3_auth_begin(struct pop3_session *, const union pop3_args *);
 enum step pop3_auth_line(struct pop3_session *, struct str line);
-enum step pop3_auth_failed(struct pop3_session *, int err);
+enum step pop3_auth_failed(struct pop3_session *, int err, const char *text);
 enum step pop3_pass(struct pop3_session *, const union pop3_args *);
 enum step pop3_login_woken(struct pop3_session *);
 enum step pop3_open_more(struct pop3_session *);
@@ -92,6 +103,7 @@ enum step pop3_stat(struct pop3_session *, const union pop3_args *);
 enum step pop3_list(struct pop3_session *, const union pop3_args *);
 enum step pop3_uidl(struct pop3_session *, const union pop3_args *);
 enum step pop3_list_more(struct pop3_session *);
+void      pop3_listing_done(struct pop3_session *);
 
 /* retr.c */
 enum step pop3_retr(struct pop3_session *, const union pop3_args *);
@@ -101,5 +113,7 @@ enum step pop3_message_more(struct pop3_session *);
 /* quit.c */
 enum step pop3_quit(struct pop3_session *, const union pop3_args *);
 enum step pop3_update_more(struct pop3_session *);
+/* Journal and ledger get what was fetched, when there was no QUIT. */
+void      pop3_note_fetched(struct pop3_session *);
 
 #endif

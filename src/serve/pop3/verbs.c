@@ -19,7 +19,8 @@ struct verb {
 	pop3_run_fn   *run;
 };
 
-static pop3_run_fn run_capa, run_stls, run_user, run_apop, run_dele, run_noop, run_rset;
+static pop3_run_fn run_capa, run_stls, run_user, run_apop, run_utf8, run_lang, run_dele, run_noop,
+    run_rset;
 
 #define V(lit) { lit, sizeof(lit) - 1 }
 #define AUTHORIZATION POP3_AUTHORIZATION
@@ -35,6 +36,9 @@ static const struct verb VERBS[] = {
 	{ V("PASS"), AUTHORIZATION, NEED_PRIVATE | NEED_USER, pop3_parse_password, pop3_pass },
 	{ V("AUTH"), AUTHORIZATION, NEED_PRIVATE, pop3_parse_auth, pop3_auth_begin },
 	{ V("APOP"), AUTHORIZATION, 0, pop3_parse_any, run_apop },
+	/* RFC 6856 s2, s3 */
+	{ V("UTF8"), AUTHORIZATION, 0, pop3_parse_none, run_utf8 },
+	{ V("LANG"), AUTHORIZATION | TRANSACTION, 0, pop3_parse_word_or_none, run_lang },
 	/* RFC 1939 s5, s7 */
 	{ V("STAT"), TRANSACTION, 0, pop3_parse_none, pop3_stat },
 	{ V("LIST"), TRANSACTION, 0, pop3_parse_number_or_none, pop3_list },
@@ -97,7 +101,9 @@ pop3_command(struct pop3_session *s, struct str line)
 /* --- the small commands --- */
 
 /* RFC 2449 s5: what is told before the login is told after it, too; STLS is not, as RFC 2595 s4
- * names it only where it is allowed. RFC 5034 s4: no password mechanism where none may be used. */
+ * names it only where it is allowed, and strangers need not know which version this is (RFC 2449
+ * s6.9). RFC 5034 s4: no password mechanism where none may be used. EXPIRE: nothing leaves the
+ * Inbox by itself. */
 static enum step
 run_capa(struct pop3_session *s, const union pop3_args *a)
 {
@@ -113,7 +119,40 @@ run_capa(struct pop3_session *s, const union pop3_args *a)
 	}
 	if (s->state == POP3_AUTHORIZATION && conn_can_tls(s->conn) && !conn_is_tls(s->conn))
 		buf_str(out, STR("STLS\r\n"));
-	buf_str(out, STR("EXPIRE NEVER\r\nIMPLEMENTATION Postrider\r\n.\r\n"));
+	buf_str(out, STR("EXPIRE NEVER\r\nUTF8 USER\r\nLANG\r\n"));
+	if (s->server->pop3.login_delay_ms > 0)
+		buf_printf(out, "LOGIN-DELAY %lld\r\n",
+		    (long long)(s->server->pop3.login_delay_ms + 999) / 1000);
+	if (s->state == POP3_TRANSACTION)
+		buf_printf(out, "IMPLEMENTATION Postrider %.*s\r\n", STR_ARG(s->server->version));
+	buf_str(out, STR(".\r\n"));
+	return STEP_DONE;
+}
+
+/* RFC 6856 s2.1. It changes nothing: messages are sent as they are in any case. A client that does
+ * not know of UTF-8 would else lose them (refused), or what is written in them (replaced). */
+static enum step
+run_utf8(struct pop3_session *s, const union pop3_args *a)
+{
+	(void)a;
+	pop3_ok(s, "UTF-8 it is");
+	return STEP_DONE;
+}
+
+/* RFC 6856 s3, RFC 4647 s3.4: ours is found for what begins with it, too. */
+static enum step
+run_lang(struct pop3_session *s, const union pop3_args *a)
+{
+	struct str range = str_head(a->text, str_find_byte(a->text, '-'));
+
+	if (a->text.n == 0) {
+		pop3_ok(s, "languages follow");
+		buf_str(conn_output(s->conn), STR("en English\r\n.\r\n"));
+		return STEP_DONE;
+	}
+	if (!str_ieq(range, STR("en")) && !str_eq(a->text, STR("*")))
+		return pop3_fail_text(s, E_UNSUPPORTED, "no such language here");
+	pop3_ok(s, "en English");
 	return STEP_DONE;
 }
 
@@ -153,13 +192,13 @@ run_apop(struct pop3_session *s, const union pop3_args *a)
 static enum step
 run_dele(struct pop3_session *s, const union pop3_args *a)
 {
-	struct pop3_entry *e;
+	struct view_message *m;
 
-	if (pop3_box_find(&s->box, a->number.n, &e) < 0) {
+	if (pop3_box_find(&s->box, a->number.n, &m) < 0) {
 		pop3_err_text(s, E_NOT_FOUND, "no such message");
 		return STEP_DONE;
 	}
-	pop3_box_delete(&s->box, e);
+	pop3_box_delete(&s->box, m);
 	pop3_ok(s, "marked as deleted");
 	return STEP_DONE;
 }

@@ -51,6 +51,13 @@ test_arguments(void **state)
 	assert_int_equal(pop3_parse_name(STR(" ann@x.org "), &a), 0);
 	assert_str(a.text, "ann@x.org");
 	assert_int_equal(pop3_parse_name(STR(" "), &a), E_SYNTAX);
+	assert_int_equal(pop3_parse_name(STR("b\xfc@x"), &a), E_SYNTAX);
+	assert_int_equal(pop3_parse_password(STR("b\xfc"), &a), E_SYNTAX);
+	assert_int_equal(pop3_parse_word_or_none(STR(" en "), &a), 0);
+	assert_true(str_eq(a.text, STR("en")));
+	assert_int_equal(pop3_parse_word_or_none(STR(" "), &a), 0);
+	assert_int_equal(a.text.n, 0);
+	assert_int_equal(pop3_parse_word_or_none(STR("en de"), &a), E_SYNTAX);
 	assert_int_equal(pop3_parse_password(STR(" a b "), &a), 0);
 	assert_str(a.text, " a b ");
 	assert_int_equal(pop3_parse_password(STR_NONE, &a), E_SYNTAX);
@@ -147,7 +154,8 @@ static const struct {
 	V("a\r", "a\r\r\n.\r\n"),
 	V("a\r\r\n", "a\r\r\n.\r\n"),
 	V("\r", "\r\r\n.\r\n"),
-	V("a\0b\xff\r\n", "a\0b\xff\r\n.\r\n"),
+	V("a\0b\xff\r\n", "a\x80" "b\xff\r\n.\r\n"), V("\0", "\x80\r\n.\r\n"),
+	V("\0.\n\0\r\n.\0", "\x80.\r\n\x80\r\n..\x80\r\n.\r\n"),
 #undef V
 };
 

@@ -66,7 +66,7 @@ rig_down(void **state)
 
 /* --- what is in ann's INBOX --- */
 
-static struct account *
+struct account *
 open_inbox(struct rig *r, mailbox_id *ret)
 {
 	struct account *a;
@@ -126,23 +126,16 @@ count_seen(struct rig *r)
 	return status.messages - status.unseen;
 }
 
-static int
-count_pop3(void *arg, const struct expunged *x)
-{
-	assert_int_equal(x->protocol, ACTOR_POP3);
-	++*(uint32_t *)arg;
-	return 0;
-}
-
 uint32_t
-count_expunged(struct rig *r)
+count_trash(struct rig *r)
 {
-	mailbox_id   inbox;
-	OWN(account) a = open_inbox(r, &inbox);
-	uint32_t     n = 0;
+	struct mailbox_status status;
+	mailbox_id            id;
+	OWN(account)          a = open_inbox(r, &id);
 
-	assert_int_equal(expunged_scan(a, count_pop3, &n), 0);
-	return n;
+	assert_int_equal(mailbox_find(a, STR("Trash"), &id), 0);
+	assert_int_equal(mailbox_status(a, id, &status), 0);
+	return status.messages;
 }
 
 void
@@ -188,13 +181,21 @@ client_open(struct rig *r)
 }
 
 struct client *
-client_login(struct rig *r)
+client_login_as(struct rig *r, const char *login)
 {
 	struct client *c = client_open(r);
+	char           line[100];
 
-	say(c, "USER ann@example.com", "+OK");
+	snprintf(line, sizeof(line), "USER %s", login);
+	say(c, line, "+OK");
 	say(c, "PASS secret", "+OK");
 	return c;
+}
+
+struct client *
+client_login(struct rig *r)
+{
+	return client_login_as(r, "ann@example.com");
 }
 
 void

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/own.h"
 #include "serve/pop3/pop3.h"
+#include "store/device.h"
 
 struct rig {
 	struct kv    *kv; /* the kv_fault; the store owns it */
@@ -32,8 +33,9 @@ int rig_down(void **state);
 void      put_message(struct rig *, struct str text);
 kv_ticket put_message_unsynced(struct rig *, struct str text);
 uint32_t count_messages(struct rig *);
-uint32_t count_expunged(struct rig *);
+uint32_t count_trash(struct rig *);
 uint32_t count_seen(struct rig *);
+struct account *open_inbox(struct rig *, mailbox_id *ret);
 void     expunge_uid(struct rig *, uint32_t uid); /* as another session would */
 
 /* --- a client --- */
@@ -46,6 +48,7 @@ struct client {
 struct client *client_open(struct rig *); /* has read the greeting */
 struct client *client_adopt(int fd);      /* nothing is read */
 struct client *client_login(struct rig *); /* as ann */
+struct client *client_login_as(struct rig *, const char *login); /* with ann's password */
 void           client_close(struct client *);
 void           client_send(struct client *, struct str);
 /* The next line without its end, valid until the next call. Empty: the peer has closed. */
