@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "codec/date.h"
 
 enum { FIRST_SETS = 2, FIRST_CODES = 64 };
 
@@ -9,6 +10,8 @@ void
 column_done(struct column *c)
 {
 	mem_free(c->code);
+	mem_free(c->day);
+	mem_free(c->size);
 	mem_free(c->sets);
 	*c = (struct column){ 0 };
 }
@@ -59,30 +62,101 @@ column_code(struct column *c, const struct flags *flags, unsigned char *ret)
 }
 
 int
-column_push(struct column *c, unsigned char code)
+column_measure(const struct message *m, struct column_row *ret)
+{
+	int64_t day = (int64_t)date_day(m->internal_ms, m->internal_zone_min) - COLUMN_DAY_BASE;
+
+	if (day < 0 || day > UINT16_MAX || m->size > UINT32_MAX)
+		return E_LIMIT;
+	ret->day = (uint16_t)day;
+	ret->size = (uint32_t)m->size;
+	return 0;
+}
+
+size_t
+column_bytes(const struct column *c)
+{
+	size_t row = sizeof(*c->code) + (c->measured ? sizeof(*c->day) + sizeof(*c->size) : 0);
+
+	return c->cap * row + c->n_sets * sizeof(*c->sets);
+}
+
+void
+column_unmeasure(struct column *c)
+{
+	mem_free(c->day);
+	mem_free(c->size);
+	c->day = NULL;
+	c->size = NULL;
+	c->measured = false;
+}
+
+/* What could be had stays, also if the rest could not. */
+static int
+resize(struct column *c, size_t cap)
+{
+	unsigned char *code = mem_realloc(c->code, cap * sizeof(*code));
+	uint16_t      *day = NULL;
+	uint32_t      *size = NULL;
+
+	if (code == NULL)
+		return E_NOMEM;
+	c->code = code;
+	if (c->measured) {
+		day = mem_realloc(c->day, cap * sizeof(*day));
+		if (day == NULL)
+			return E_NOMEM;
+		c->day = day;
+		size = mem_realloc(c->size, cap * sizeof(*size));
+		if (size == NULL)
+			return E_NOMEM;
+		c->size = size;
+	}
+	c->cap = cap;
+	return 0;
+}
+
+int
+column_push(struct column *c, const struct column_row *row)
 {
 	if (c->n == c->cap) {
-		size_t         cap = c->cap < FIRST_CODES ? FIRST_CODES : c->cap + c->cap / 2;
-		unsigned char *grown = mem_realloc(c->code, cap);
+		int r = resize(c, c->cap < FIRST_CODES ? FIRST_CODES : c->cap + c->cap / 2);
 
-		if (grown == NULL)
-			return E_NOMEM;
-		c->code = grown;
-		c->cap = cap;
+		if (r < 0)
+			return r;
 	}
-	c->code[c->n++] = code;
+	column_set(c, c->n++, row);
 	return 0;
+}
+
+void
+column_set(struct column *c, size_t at, const struct column_row *row)
+{
+	c->code[at] = row->code;
+	if (!c->measured)
+		return;
+	c->day[at] = row->day;
+	c->size[at] = row->size;
 }
 
 void
 column_fit(struct column *c)
 {
-	unsigned char *fitting = c->n != 0 ? mem_realloc(c->code, c->n) : NULL;
-
-	if (fitting == NULL)
+	if (c->n == 0)
 		return;
-	c->code = fitting;
+	/* Beforehand: an array that could not be made smaller has more room than that. */
 	c->cap = c->n;
+	(void)resize(c, c->n);
+}
+
+static void
+move_rows(struct column *c, size_t to, size_t from, size_t n)
+{
+	memmove(c->code + to, c->code + from, n);
+	if (!c->measured)
+		return;
+	memmove(c->day + to, c->day + from, n * sizeof(*c->day));
+	memmove(c->size + to, c->size + from, n * sizeof(*c->size));
 }
 
 void
@@ -94,7 +168,7 @@ column_remove(struct column *c, const struct column_cut *cuts, size_t n_cuts)
 		size_t from = cuts[i].at + cuts[i].n;
 		size_t end = i + 1 < n_cuts ? cuts[i + 1].at : c->n;
 
-		memmove(c->code + to, c->code + from, end - from);
+		move_rows(c, to, from, end - from);
 		to += end - from;
 	}
 	c->n = to;

@@ -225,7 +225,7 @@ note(struct edit *e, struct edit_box *slot, const struct message *m, unsigned be
 		return;
 	edit_fail(e, index_delta_put(&slot->delta, m->uid, before, after));
 	if (after != 0)
-		index_delta_flags(&slot->delta, &slot->box->index, m->uid, &m->flags);
+		index_delta_row(&slot->delta, &slot->box->index, m);
 }
 
 static void

@@ -6,7 +6,7 @@
 #include "store/state.h"
 
 /* Up to here ranges are put in one by one; beyond it the set is made anew in one pass. */
-enum { FEW_RANGES = 8, DELTA_FLAGS_MAX = 1 << 20 };
+enum { FEW_RANGES = 8, DELTA_ROWS_MAX = 4 << 20 };
 
 void
 index_drop(struct index *index)
@@ -28,25 +28,30 @@ index_drop_flags(struct index *index)
 size_t
 index_bytes(const struct index *index)
 {
-	size_t n = index->flags.cap + index->flags.n_sets * sizeof(struct flags);
+	size_t n = column_bytes(&index->flags);
 
 	for (size_t i = 0; i < INDEX_SETS; i++)
 		n += index->set[i].cap * sizeof(struct range);
 	return n + index->lost.cap * sizeof(struct range);
 }
 
-/* The next message's flags; a mailbox with too many different ones goes without. */
+/* The next message's row; a mailbox with too many different flags, or measures that have no room,
+ * goes without. */
 static int
-read_flags(struct index *index, const struct flags *flags)
+read_row(struct index *index, const struct message *m)
 {
-	unsigned char code;
-	int           r;
+	struct column_row row = { 0 };
+	int               r;
 
 	if (!index->has_flags)
 		return 0;
-	r = column_code(&index->flags, flags, &code);
+	if (index->flags.measured && column_measure(m, &row) < 0) {
+		column_unmeasure(&index->flags);
+		index->no_measures = true;
+	}
+	r = column_code(&index->flags, &m->flags, &row.code);
 	if (r == 0)
-		r = column_push(&index->flags, code);
+		r = column_push(&index->flags, &row);
 	if (r < 0)
 		index_drop_flags(index);
 	index->no_flags = r == E_LIMIT;
@@ -65,7 +70,8 @@ add_lost(struct reading *r, uint32_t uid)
 {
 	index_drop_flags(r->index);
 	r->index->no_flags = true;
-	if (ranges_add(&r->index->set[0], uid, uid) < 0 || ranges_add(&r->index->lost, uid, uid) < 0)
+	if (ranges_add(&r->index->set[0], uid, uid) < 0 ||
+	    ranges_add(&r->index->lost, uid, uid) < 0)
 		return E_NOMEM;
 	return 0;
 }
@@ -84,7 +90,7 @@ add_record(struct reading *r, uint32_t uid, struct str record)
 	for (size_t i = 0; i < INDEX_SETS; i++)
 		if ((state & 1u << i) != 0 && ranges_add(&r->index->set[i], uid, uid) < 0)
 			return E_NOMEM;
-	return read_flags(r->index, &m.flags);
+	return read_row(r->index, &m);
 }
 
 /* Up to the end, or to what cannot be read (E_CORRUPT). */
@@ -112,7 +118,8 @@ read_records(struct reading *r)
 	return e;
 }
 
-/* A scan does not get past damage, and a get says that there may be a record. Is there a message? */
+/* A scan does not get past damage, and a get says that there may be a record. Is there a message?
+ */
 static int
 read_damaged(struct reading *r, uint32_t uid, struct buf *value)
 {
@@ -189,26 +196,32 @@ make_room(struct account *a, int64_t now_ms)
 		index_drop(&oldest->index);
 }
 
+static int
+read_anew(struct account *a, struct mailbox *box, bool measures)
+{
+	struct index fresh = { .flags.measured = measures };
+	int          r;
+
+	index_drop(&box->index);
+	make_room(a, clock_mono_ms());
+	r = read_index(a, box, &fresh);
+	if (r < 0) {
+		index_drop(&fresh);
+		return r;
+	}
+	column_fit(&fresh.flags);
+	fresh.loaded = true;
+	box->index = fresh;
+	return 0;
+}
+
 int
 index_need(struct account *a, struct mailbox *box)
 {
-	struct index fresh = { 0 };
-	int64_t      now_ms = clock_mono_ms();
-	int          r;
+	int r = box->index.loaded ? 0 : read_anew(a, box, false);
 
-	if (!box->index.loaded) {
-		make_room(a, now_ms);
-		r = read_index(a, box, &fresh);
-		if (r < 0) {
-			index_drop(&fresh);
-			return r;
-		}
-		column_fit(&fresh.flags);
-		fresh.loaded = true;
-		box->index = fresh;
-	}
-	box->index.used_ms = now_ms;
-	return 0;
+	box->index.used_ms = clock_mono_ms();
+	return r;
 }
 
 int
@@ -222,23 +235,36 @@ index_need_flags(struct account *a, struct mailbox *box)
 	return index_need(a, box);
 }
 
-void
-index_delta_flags(struct index_delta *delta, struct index *index, uint32_t uid,
-    const struct flags *flags)
+int
+index_need_measures(struct account *a, struct mailbox *box)
 {
-	struct index_flags f = { .uid = uid };
+	struct index *index = &box->index;
+	bool          there = index->loaded && (index->no_flags || index->no_measures ||
+	    (index->has_flags && index->flags.measured));
+	int           r = there ? 0 : read_anew(a, box, true);
 
-	if (!index->has_flags || delta->flags_lost)
+	index->used_ms = clock_mono_ms();
+	return r;
+}
+
+void
+index_delta_row(struct index_delta *delta, struct index *index, const struct message *m)
+{
+	struct index_row put = { .uid = m->uid };
+
+	if (!index->has_flags || delta->rows_lost)
 		return;
-	if (delta->flags.max == 0)
-		buf_init(&delta->flags, DELTA_FLAGS_MAX);
+	if (delta->rows.max == 0)
+		buf_init(&delta->rows, DELTA_ROWS_MAX);
+	if (index->flags.measured && column_measure(m, &put.row) < 0)
+		delta->measures_lost = true;
 	/* The code stays good if the commit fails: sets are only added. */
-	if (column_code(&index->flags, flags, &f.code) < 0) {
-		delta->flags_lost = true;
+	if (column_code(&index->flags, &m->flags, &put.row.code) < 0) {
+		delta->rows_lost = true;
 		return;
 	}
-	buf_put(&delta->flags, &f, sizeof(f));
-	delta->flags_lost = delta->flags.err < 0;
+	buf_put(&delta->rows, &put, sizeof(put));
+	delta->rows_lost = delta->rows.err < 0;
 }
 
 int
@@ -260,7 +286,7 @@ index_delta_done(struct index_delta *delta)
 		ranges_done(&delta->add[i]);
 		ranges_done(&delta->remove[i]);
 	}
-	buf_done(&delta->flags);
+	buf_done(&delta->rows);
 }
 
 /* What is in a or in b. */
@@ -340,11 +366,11 @@ apply_set(struct ranges *set, const struct ranges *remove, const struct ranges *
 	                            : apply_many(set, add, merge);
 }
 
-/* --- the flags --- */
+/* --- the rows --- */
 
 /* Before the sets change: ranks are those of before. */
 static int
-remove_flags(struct index *index, const struct ranges *gone)
+remove_rows(struct index *index, const struct ranges *gone)
 {
 	OWN_MEM struct column_cut *cuts = NULL;
 
@@ -364,20 +390,20 @@ remove_flags(struct index *index, const struct ranges *gone)
 
 /* After the sets have changed. */
 static int
-put_flags(struct index *index, const struct buf *list)
+put_rows(struct index *index, const struct buf *list)
 {
-	struct index_flags f;
-	int                r = 0;
+	struct index_row put;
+	int              r = 0;
 
-	for (size_t at = 0; r == 0 && at < list->n; at += sizeof(f)) {
+	for (size_t at = 0; r == 0 && at < list->n; at += sizeof(put)) {
 		size_t rank;
 
-		memcpy(&f, list->p + at, sizeof(f));
-		rank = ranges_rank(&index->set[0], f.uid) - 1;
+		memcpy(&put, list->p + at, sizeof(put));
+		rank = ranges_rank(&index->set[0], put.uid) - 1;
 		if (rank < index->flags.n)
-			index->flags.code[rank] = f.code;
+			column_set(&index->flags, rank, &put.row);
 		else
-			r = column_push(&index->flags, f.code);
+			r = column_push(&index->flags, &put.row);
 	}
 	return r;
 }
@@ -388,13 +414,17 @@ index_apply(struct index *index, const struct index_delta *delta)
 	if (!index->loaded)
 		return;
 	if (index->has_flags &&
-	    (delta->flags_lost || remove_flags(index, &delta->remove[0]) < 0))
+	    (delta->rows_lost || remove_rows(index, &delta->remove[0]) < 0))
 		index_drop_flags(index);
+	if (delta->measures_lost) {
+		column_unmeasure(&index->flags);
+		index->no_measures = true;
+	}
 	for (size_t i = 0; i < INDEX_SETS; i++)
 		if (apply_set(&index->set[i], &delta->remove[i], &delta->add[i]) < 0) {
 			index_drop(index);
 			return;
 		}
-	if (index->has_flags && put_flags(index, &delta->flags) < 0)
+	if (index->has_flags && put_rows(index, &delta->rows) < 0)
 		index_drop_flags(index);
 }

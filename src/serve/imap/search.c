@@ -9,7 +9,7 @@ _Static_assert(IMAP_FLAG_SEEN == (int)FLAG_SEEN && IMAP_FLAG_ANSWERED == (int)FL
     IMAP_FLAG_DRAFT == (int)FLAG_DRAFT, "the flags of the wire are those of the store");
 
 /* Messages of a unit: enough for some dozen chunks of texts, so that few are unpacked twice. */
-enum { UNIT = 1024, UNIT_FIRST_ONLY = 64 };
+enum { UNIT = 1024, UNIT_FIRST_ONLY = 64, UNIT_COLUMNS = COLUMNS_AT_ONCE };
 
 /* --- making ready --- */
 
@@ -169,6 +169,8 @@ make_units(struct search *s)
 	uint32_t n = ranges_count(&s->candidates);
 
 	s->unit = s->first_only ? UNIT_FIRST_ONLY : UNIT;
+	if (s->by_columns && !s->beyond_columns)
+		s->unit = UNIT_COLUMNS;
 	s->n_units = n / s->unit + (n % s->unit != 0);
 	s->units = mem_zalloc(((size_t)s->n_units + 1) * sizeof(*s->units));
 	return s->units != NULL ? 0 : E_NOMEM;
@@ -190,8 +192,10 @@ search_new(struct view *v, const struct imap_search *ask, struct arena *a, struc
 	r = ready(s, ask->key, a, &s->root);
 	if (r == 0)
 		r = choose_candidates(s);
-	if (r == 0)
-		r = make_units(s);
+	if (r < 0)
+		return r;
+	search_columns_choose(s);
+	r = make_units(s);
 	if (r < 0)
 		return r;
 	*ret = TAKE(s);
@@ -215,7 +219,7 @@ search_drop(struct search *s)
 bool
 search_reads(const struct search *s)
 {
-	return s->reads;
+	return s->reads || s->builds;
 }
 
 unsigned

@@ -2,8 +2,9 @@
  * serve/imap/search.h: one SEARCH under way: its tree made ready, and what it has found.
  * RFC 3501 s6.4.4, RFC 9051 s6.4.4, RFC 7162 s3.1.5 (MODSEQ)
  *
- * Looks at  the messages of the view that are still in the store. What a message's record tells is
- *           asked first; its text (store/text.h) is read only where that leaves it open.
+ * Looks at  the messages of the view that are still in the store. Flags, days and sizes are in
+ *           memory (store/columns.h): keys of these alone read nothing. What a message's record
+ *           tells is asked next; its text (store/text.h) is read only where that leaves it open.
  * Lenient   a message number that is not there is no error: no message has it.
  * Order     the mailbox is cut into units that any of up to SEARCH_WORKERS_MAX workers take in
  *           order; the result is ascending by UID. No snapshot is held between two turns.
@@ -29,7 +30,7 @@ int  search_new(struct view *, const struct imap_search *, struct arena *, struc
 void search_drop(struct search *);
 OWN_DEFINE(search)
 
-/* Must messages be read? Then it is work for job threads. */
+/* Must messages be read, or many records? Then it is work for job threads. */
 bool search_reads(const struct search *);
 /* How many workers can have something to do; at least one. */
 unsigned search_workers(const struct search *);

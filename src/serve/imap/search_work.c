@@ -59,8 +59,9 @@ worker_new(struct search *s, struct search_worker **ret)
 		return E_NOMEM;
 	w->search = s;
 	search_look_init(&w->look, &s->strings);
-	w->c = mem_alloc(s->unit * sizeof(*w->c));
-	w->open = mem_alloc(s->unit * sizeof(*w->open));
+	/* Records alone leave none open: what they find is noted at once. */
+	w->c = mem_alloc((s->reads ? s->unit : 1) * sizeof(*w->c));
+	w->open = mem_alloc((s->reads ? s->unit : 1) * sizeof(*w->open));
 	r = w->c != NULL && w->open != NULL ? 0 : E_NOMEM;
 	if (r == 0 && s->reads)
 		r = text_reader_new(s->view->account, &w->reader);
@@ -98,6 +99,54 @@ unit_uids(const struct search *s, uint32_t unit, struct ranges *ret)
 }
 
 static int
+note_found(struct search_unit *u, const struct message *m)
+{
+	if (u->found.n == 0)
+		u->modseq_first = m->modseq;
+	u->modseq_last = m->modseq;
+	if (m->modseq > u->modseq)
+		u->modseq = m->modseq;
+	return ranges_add(&u->found, m->uid, m->uid);
+}
+
+/* Takes those out that columns rule out; none are left when they tell all. */
+static int
+ask_columns(const struct search *s, struct search_unit *u, struct ranges *uids)
+{
+	OWN_RANGES struct ranges may = { 0 };
+	struct ranges            swap = *uids;
+	int                      r = search_columns(s, uids, &may);
+
+	if (r < 0)
+		return r == E_NOT_FOUND ? 0 : r;
+	*uids = may;
+	may = swap;
+	if (s->beyond_columns)
+		return 0;
+	u->found = *uids;
+	*uids = (struct ranges){ 0 };
+	return 0;
+}
+
+/* The next candidate, as its record tells. */
+static int
+take_record(struct search_worker *w)
+{
+	const struct search *s = w->search;
+	struct candidate    *c = &w->c[w->n];
+
+	search_look_begin(&w->look);
+	c->answer = search_judge(s, &w->look, &c->m);
+	if (!s->reads)
+		return c->answer == SEARCH_YES ? note_found(&s->units[w->unit], &c->m) : 0;
+	if (c->answer == SEARCH_UNKNOWN)
+		w->open[w->n_open++] = w->n;
+	if (c->answer != SEARCH_NO)
+		w->n++;
+	return 0;
+}
+
+static int
 read_records(struct search_worker *w)
 {
 	OWN_RANGES struct ranges uids = { 0 };
@@ -105,24 +154,16 @@ read_records(struct search_worker *w)
 	struct walk              walk;
 	int                      r = unit_uids(s, w->unit, &uids);
 
+	w->n = w->n_open = w->at = 0;
+	if (r == 0 && s->by_columns)
+		r = ask_columns(s, &s->units[w->unit], &uids);
 	if (r < 0)
 		return r;
-	w->n = w->n_open = w->at = 0;
-	walk_init(&walk, s->view->account, s->view->mailbox, &uids, false);
+	walk_init(&walk, s->view->account, s->view->mailbox, &uids, SCAN_RECORDS);
 	/* What cannot be read is not found. */
-	while (w->n < s->unit &&
-	    ((r = walk_next(&walk, &w->c[w->n].m, NULL)) == 1 || r == E_CORRUPT)) {
-		struct candidate *c = &w->c[w->n];
-
-		if (r == E_CORRUPT)
-			continue;
-		search_look_begin(&w->look);
-		c->answer = search_judge(s, &w->look, &c->m);
-		if (c->answer == SEARCH_UNKNOWN)
-			w->open[w->n_open++] = w->n;
-		if (c->answer != SEARCH_NO)
-			w->n++;
-	}
+	while (w->n < s->unit && r >= 0 &&
+	    ((r = walk_next(&walk, &w->c[w->n].m, NULL)) == 1 || r == E_CORRUPT))
+		r = r == 1 ? take_record(w) : 0;
 	walk_pause(&walk);
 	return r < 0 ? r : 0;
 }
@@ -272,17 +313,6 @@ judge_texts(struct search_worker *w, int64_t end)
 }
 
 /* --- units --- */
-
-static int
-note_found(struct search_unit *u, const struct message *m)
-{
-	if (u->found.n == 0)
-		u->modseq_first = m->modseq;
-	u->modseq_last = m->modseq;
-	if (m->modseq > u->modseq)
-		u->modseq = m->modseq;
-	return ranges_add(&u->found, m->uid, m->uid);
-}
 
 /* A handful of new texts waits for more of them; what was begun is brought to an end. */
 static void
