@@ -17,6 +17,10 @@ int cmd_account_change(const struct command *, const struct options *, struct ar
 int cmd_app_password_add(const struct command *, const struct options *, struct arena *);
 int cmd_app_password_list(const struct command *, const struct options *, struct arena *);
 int cmd_app_password_remove(const struct command *, const struct options *, struct arena *);
+int cmd_devices(const struct command *, const struct options *, struct arena *);
+int cmd_pop3(const struct command *, const struct options *, struct arena *);
+int cmd_journal(const struct command *, const struct options *, struct arena *);
+int cmd_account_restore(const struct command *, const struct options *, struct arena *);
 int cmd_alias_add(const struct command *, const struct options *, struct arena *);
 int cmd_alias_remove(const struct command *, const struct options *, struct arena *);
 int cmd_alias_list(const struct command *, const struct options *, struct arena *);

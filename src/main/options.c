@@ -25,6 +25,11 @@ enum {
 	KEY_MESSAGE,
 	KEY_TO,
 	KEY_PROTOCOLS,
+	KEY_POLICY,
+	KEY_DEVICE,
+	KEY_ALARM,
+	KEY_SINCE,
+	KEY_BY,
 	KEY_HELP,
 	KEY_VERSION
 };
@@ -47,6 +52,11 @@ static const struct option LONG[] = {
 	{ "message", required_argument, NULL, KEY_MESSAGE },
 	{ "to", required_argument, NULL, KEY_TO },
 	{ "protocols", required_argument, NULL, KEY_PROTOCOLS },
+	{ "policy", required_argument, NULL, KEY_POLICY },
+	{ "device", required_argument, NULL, KEY_DEVICE },
+	{ "alarm", required_argument, NULL, KEY_ALARM },
+	{ "since", required_argument, NULL, KEY_SINCE },
+	{ "by", required_argument, NULL, KEY_BY },
 	{ "help", no_argument, NULL, KEY_HELP },
 	{ "version", no_argument, NULL, KEY_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -60,7 +70,8 @@ static const struct {
 	{ KEY_BLOBS, OPT_BLOBS }, { KEY_OUT, OPT_OUT }, { KEY_LIST, OPT_LIST },
 	{ KEY_VERIFY, OPT_VERIFY }, { KEY_KEEP, OPT_KEEP }, { KEY_ALL, OPT_ALL },
 	{ KEY_MESSAGE, OPT_MESSAGE }, { KEY_TO, OPT_TO },
-	{ KEY_PROTOCOLS, OPT_PROTOCOLS } };
+	{ KEY_PROTOCOLS, OPT_PROTOCOLS }, { KEY_POLICY, OPT_POLICY }, { KEY_DEVICE, OPT_DEVICE },
+	{ KEY_ALARM, OPT_ALARM }, { KEY_SINCE, OPT_SINCE }, { KEY_BY, OPT_BY } };
 
 void
 tell(const char *fmt, ...)
@@ -134,6 +145,21 @@ take_option(struct options *o, int key, struct arena *a)
 		return 0;
 	case KEY_PROTOCOLS:
 		o->protocols = str_c(optarg);
+		return 0;
+	case KEY_POLICY:
+		o->policy = str_c(optarg);
+		return 0;
+	case KEY_DEVICE:
+		o->device = str_c(optarg);
+		return 0;
+	case KEY_ALARM:
+		o->alarm = str_c(optarg);
+		return 0;
+	case KEY_SINCE:
+		o->since = str_c(optarg);
+		return 0;
+	case KEY_BY:
+		o->by = str_c(optarg);
 		return 0;
 	case KEY_KEEP:
 		return str_to_u64(str_c(optarg), &o->keep);

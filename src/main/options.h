@@ -17,7 +17,9 @@ enum option_bit {
 	OPT_LISTEN = 1, OPT_ACCOUNT = 2, OPT_MAILBOX = 4, OPT_FORMAT = 8, OPT_GENERATE = 16,
 	OPT_HASH = 32, OPT_BLOBS = 64, OPT_OUT = 128, OPT_LIST = 256, OPT_VERIFY = 512,
 	    OPT_KEEP = 1024,
-	OPT_ALL = 2048, OPT_MESSAGE = 4096, OPT_TO = 8192, OPT_PROTOCOLS = 16384
+	OPT_ALL = 2048, OPT_MESSAGE = 4096, OPT_TO = 8192, OPT_PROTOCOLS = 16384,
+	OPT_POLICY = 1 << 15, OPT_DEVICE = 1 << 16, OPT_ALARM = 1 << 17, OPT_SINCE = 1 << 18,
+	OPT_BY = 1 << 19
 };
 
 struct options {
@@ -27,6 +29,7 @@ struct options {
 	struct str_list listen;
 	struct str      account, mailbox, format, hash;
 	struct str      out, message, to, protocols;
+	struct str      policy, device, alarm, since, by;
 	uint64_t        keep;
 	char          **words;    /* after the command's name */
 	int             n_words;

@@ -377,6 +377,11 @@ const struct admin_op ADMIN_OPS[] = {
 	{ "account-app-password-add", admin_run_app_add },       /* address, name, protocols */
 	{ "account-app-password-list", admin_run_app_list },     /* address -> app_passwords */
 	{ "account-app-password-remove", admin_run_app_remove }, /* address, name */
+	{ "account-devices",  admin_run_devices },    /* address -> devices, as account-pop3 */
+	{ "account-pop3",     admin_run_pop3 },       /* address, policy, device, alarm -> the same */
+	{ "account-journal",  admin_run_journal },    /* address, message, since_ms, after, skip ->
+	                                                 events, next */
+	{ "account-restore",  admin_run_journal_restore }, /* address, since_ms, by -> restored... */
 	{ "alias-add",        run_alias_add },        /* address, targets */
 	{ "alias-remove",     run_alias_remove },     /* address, targets (none: all) */
 	{ "alias-list",       run_alias_list },       /* -> aliases */

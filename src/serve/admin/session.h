@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "serve/admin/admin.h"
+#include "store/device.h"
 
 enum admin_state { ADMIN_LINE, ADMIN_JOB, ADMIN_BODY, ADMIN_EXPORT };
 
@@ -64,6 +65,20 @@ int admin_fail(struct admin *, int err, struct str about);
 int admin_account(struct admin *, struct str address, struct account **ret);
 /* Who did it, in the change log. */
 struct actor admin_actor(struct admin *);
+
+/* serve/admin/names.c. Bytes that are no UTF-8 become U+FFFD. */
+json_t     *admin_json_text(struct str);
+const char *admin_protocol_name(enum actor_protocol);
+const char *admin_policy_name(enum pop3_policy);
+int         admin_policy_of(struct str name, enum pop3_policy *ret);
+
+/* serve/admin/device_ops.c */
+int admin_run_devices(struct admin *);
+int admin_run_pop3(struct admin *);
+int admin_run_journal_restore(struct admin *);
+
+/* serve/admin/journal_ops.c */
+int admin_run_journal(struct admin *);
 
 /* serve/admin/fault.c, in builds for tests */
 int admin_run_fault(struct admin *);
