@@ -264,7 +264,7 @@ static void
 test_park(void **state)
 {
 	struct rig    rig;
-	struct client c;
+	struct client c, other;
 	int           port;
 
 	(void)state;
@@ -284,15 +284,22 @@ test_park(void **state)
 	client_expect(&c, "woken");
 	client_expect(&c, "x");
 	client_expect(&c, "y");
-	/* A delay, moved by the clock. */
-	client_send(&c, "DELAY 60000\r\n");
+	/* A delay, moved by the clock: a day, so that no real time counts. Two shorter ones of another
+	 * client that are over tell that the long one was looked at. */
+	client_open(&other, port);
+	client_expect(&other, "hi");
+	client_send(&c, "DELAY 86400000\r\n");
 	WAIT_FOR(atomic_load(&rig.entered) == 202);
-	clock_test_advance(59000);
-	for (int i = 0; i < 300; i++)
-		rig_nap();
+	for (int i = 0; i < 2; i++) {
+		client_send(&other, "DELAY 30000000\r\n");
+		WAIT_FOR(atomic_load(&rig.entered) == 203 + i);
+		clock_test_advance(30000000);
+		client_expect(&other, "late");
+	}
 	assert_int_equal(recv(c.fd, c.in, sizeof(c.in), MSG_DONTWAIT), -1);
-	clock_test_advance(2000);
+	clock_test_advance(30000000);
 	client_expect(&c, "late");
+	client_close(&other);
 	client_close(&c);
 	rig_stop(&rig);
 }
