@@ -122,6 +122,11 @@ conn_at_boundary(struct conn *c, bool at)
 	(void)at;
 }
 void
+conn_peer_ends(struct conn *c)
+{
+	(void)c;
+}
+void
 conn_poke(struct conn *c)
 {
 	c->poked = true;

@@ -321,6 +321,10 @@ session_not_durable(void *session)
 {
 	struct imap_session *s = session;
 
+	if (account_barrier(s->account) == E_NOT_FOUND) {
+		imap_bye(s, "This account was removed.");
+		return;
+	}
 	log_event(LOG_WARN, "imap-not-durable", LOG_U("session", conn_id(s->conn)),
 	    LOG_S("login", s->login));
 	imap_bye(s, "[UNAVAILABLE] The changes could not be written; please try again later.");

@@ -199,7 +199,7 @@ static void
 test_unknown_names_are_counted_too(void **state)
 {
 	struct fixture *f = *state;
-	char            wrong[16];
+	char            wrong[24];
 
 	for (int i = 0; i < 5; i++) {
 		snprintf(wrong, sizeof(wrong), "wrong%d", i);

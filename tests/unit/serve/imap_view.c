@@ -154,6 +154,7 @@ test_account_gone(void **state)
 	play(r, "2> a1 IDLE\n2< + idling\n");
 	assert_int_equal(account_remove(r->server.store, r->account), 0);
 	play(r, "1> a1 NOOP\n");
+	play(r, "2< * BYE This account was removed.\n");
 	assert_null(client_line(r, &r->clients[2]).p);
 }
 
