@@ -2,9 +2,9 @@
  * store/columns.h: flags, days and sizes of many messages at once, from memory: what a search rules
  * messages in or out by without their records.
  *
- * Shape    rows in the order of the UIDs; the i-th row is that of the i-th UID of `uids`. flags[i] is
- *          an index into sets; day[i] the day of its INTERNALDATE in the zone that it was given in
- *          (codec/date.h), counted from COLUMN_DAY_BASE on; size[i] its bytes. Only the columns
+ * Shape    rows in the order of the UIDs; the i-th row is that of the i-th UID of `uids`. flags[i]
+ *          is an index into sets; day[i] the day of its INTERNALDATE in the zone that it was given
+ *          in (codec/date.h), counted from COLUMN_DAY_BASE on; size[i] its bytes. Only the columns
  *          asked for are there.
  * Owner    a copy; columns_done frees it.
  * Cost     some 10 us for 16,384 rows. The first call that asks for days or sizes reads all records

@@ -1,11 +1,11 @@
 /*
  * store/index.h: the UIDs of a mailbox in memory: all, the unseen and the deleted ones, as ranges,
- * and the flags of each message, its day and its size. Read from the message records once, then kept
- * up by each commit. Internal to store/.
+ * and the flags of each message, its day and its size. Read from the message records once, then
+ * kept up by each commit. Internal to store/.
  *
  * Cost     SELECT copies ranges; the first unseen is one look. The ranges of a mailbox without gaps
- *          take a few dozen bytes whatever its size; the flags, a byte a message; days and sizes six
- *          bytes more, in mailboxes that were searched for them.
+ *          take a few dozen bytes whatever its size; the flags, a byte a message; days and sizes
+ *          six bytes more, in mailboxes that were searched for them.
  * Limits   an account keeps INDEX_MAX of them, the last used ones; accounts without sessions keep
  *          INDEX_IDLE_BYTES in all, those that were used last.
  * Damage   a message whose record cannot be read is there, too, when its facts are (or cannot be

@@ -6,7 +6,7 @@
 #include "serve/imap/search_work.h"
 
 /* A byte a message, 0 or 1: it may match, it matches whatever else is found out. Loops over them
- * have no branches: the compiler does many at a time. */
+ * have no branches, and all they need in variables of their own: the compiler does many at a time. */
 struct masks {
 	unsigned char *may, *must;
 };
@@ -36,17 +36,19 @@ known(const struct block *b, struct masks out)
 static void
 judge_flags(const struct block *b, const bool *yes, struct masks out)
 {
-	const struct columns *c = b->c;
+	const unsigned char *flags = b->c->flags;
+	size_t               n_sets = b->c->n_sets;
+	uint32_t             n = b->c->n;
 
-	if (c->n_sets > FEW_SETS) {
-		for (uint32_t i = 0; i < c->n; i++)
-			out.may[i] = yes[c->flags[i]];
+	if (n_sets > FEW_SETS) {
+		for (uint32_t i = 0; i < n; i++)
+			out.may[i] = yes[flags[i]];
 		return;
 	}
-	memset(out.may, 0, c->n);
-	for (size_t set = 0; set < c->n_sets; set++)
-		for (uint32_t i = 0; yes[set] && i < c->n; i++)
-			out.may[i] |= c->flags[i] == set;
+	memset(out.may, 0, n);
+	for (unsigned char set = 0; set < n_sets; set++)
+		for (uint32_t i = 0; yes[set] && i < n; i++)
+			out.may[i] |= flags[i] == set;
 }
 
 static void
@@ -72,16 +74,18 @@ judge_day(const struct block *b, const struct imap_key *key, struct masks out)
 	int64_t         hi = key->order == IMAP_DATE_BEFORE ? at - 1
 	            : key->order == IMAP_DATE_ON            ? at
 	                                                    : UINT16_MAX;
+	uint32_t        n = b->c->n;
 	uint16_t        first, span;
 
 	lo = lo > 0 ? lo : 0;
 	hi = hi < UINT16_MAX ? hi : UINT16_MAX;
-	memset(out.may, 0, b->c->n);
-	if (lo > hi)
+	if (lo > hi) {
+		memset(out.may, 0, n);
 		return;
+	}
 	first = (uint16_t)lo;
 	span = (uint16_t)(hi - lo);
-	for (uint32_t i = 0; i < b->c->n; i++)
+	for (uint32_t i = 0; i < n; i++)
 		out.may[i] = (uint16_t)(day[i] - first) <= span;
 }
 
@@ -90,8 +94,9 @@ judge_larger(const struct block *b, uint64_t number, struct masks out)
 {
 	const uint32_t *size = b->c->size;
 	uint32_t        than = number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
+	uint32_t        n = b->c->n;
 
-	for (uint32_t i = 0; i < b->c->n; i++)
+	for (uint32_t i = 0; i < n; i++)
 		out.may[i] = size[i] > than;
 }
 
@@ -99,14 +104,12 @@ static void
 judge_smaller(const struct block *b, uint64_t number, struct masks out)
 {
 	const uint32_t *size = b->c->size;
-	uint32_t        most;
+	uint32_t        n = b->c->n;
+	uint32_t        below = number <= UINT32_MAX ? (uint32_t)number : UINT32_MAX;
+	bool            all = number > UINT32_MAX;
 
-	memset(out.may, 0, b->c->n);
-	if (number == 0)
-		return;
-	most = number <= UINT32_MAX ? (uint32_t)number - 1 : UINT32_MAX;
-	for (uint32_t i = 0; i < b->c->n; i++)
-		out.may[i] = size[i] <= most;
+	for (uint32_t i = 0; i < n; i++)
+		out.may[i] = all | (size[i] < below);
 }
 
 /* Members of the set have a 1. */
@@ -206,10 +209,12 @@ judge_plain(const struct search *s, const struct block *b, const struct node *no
 static void
 judge(const struct search *s, const struct block *b, const struct node *node, struct masks out)
 {
+	uint32_t n = b->c->n;
+
 	judge_plain(s, b, node, out);
 	if (!node->key->negate)
 		return;
-	for (uint32_t i = 0; i < b->c->n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		unsigned char may = out.may[i];
 
 		out.may[i] = !out.must[i];
