@@ -21,6 +21,7 @@ int cmd_devices(const struct command *, const struct options *, struct arena *);
 int cmd_pop3(const struct command *, const struct options *, struct arena *);
 int cmd_journal(const struct command *, const struct options *, struct arena *);
 int cmd_account_restore(const struct command *, const struct options *, struct arena *);
+int cmd_uidl(const struct command *, const struct options *, struct arena *);
 int cmd_alias_add(const struct command *, const struct options *, struct arena *);
 int cmd_alias_remove(const struct command *, const struct options *, struct arena *);
 int cmd_alias_list(const struct command *, const struct options *, struct arena *);

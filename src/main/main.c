@@ -51,6 +51,8 @@ static const struct command COMMANDS[] = {
 	{ "account", "restore", 1, 1, OPT_SINCE | OPT_BY, cmd_account_restore,
 	    "account restore ADDRESS --since TIME [--by DEVICE]",
 	    "put back what was removed since then; TIME: 2h, 3d, 2026-11-22, \"2026-11-22 08:30\"" },
+	{ "account", "uidl", 2, 2, 0, cmd_uidl, "account uidl ADDRESS FILE",
+	    "give messages the UIDLs of another server: lines of UIDL, TAB, Message-ID" },
 	{ "alias", "add", 2, ANY, 0, cmd_alias_add, "alias add ADDRESS TARGET...",
 	    "send mail for ADDRESS to the targets; @DOMAIN catches all" },
 	{ "alias", "list", 0, 0, 0, cmd_alias_list, "alias list", "print all aliases" },

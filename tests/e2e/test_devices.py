@@ -216,3 +216,53 @@ def test_restore():
         assert inbox(server) == 6
         assert [e[:3] for e in journal(server, "--message", "letter-5@example.test")][-1][0] == "delivered"
         assert [e[0] for e in journal(server, "--message", "letter-0@example.test")][-1] == "restored"
+
+
+def test_uidl():
+    with Server() as server:
+        server.account(ANN)
+        deliver(server, range(4))
+        deliver(server, [3])  # the same Message-ID twice
+        file = server.folder / "uidls"
+
+        def load(content, check=True):
+            file.write_bytes(content)
+            return server.run("account", "uidl", ANN, str(file), check=check)
+
+        def known():
+            client = server.pop3(ANN)
+            found = [line.decode().split()[1] for line in client.uidl()[1]]
+            client.quit()
+            return found
+        own = known()
+        for content, told in (
+                (b"a\t<letter-0@example.test>\nb <letter-1@example.test>\n", ["line 2: not a UIDL"]),
+                (b"a\t<letter-0@example.test>\nb\t\n\n\xe9\tx\n", ["line 2: no Message-ID", "line 4: not a UIDL"]),
+                (b"a\t<letter-0@example.test>\nb\t<letter-7@example.test>\n", ["line 2: the account has no message"]),
+                (b"a\t<letter-0@example.test>\nb\t<letter-0@example.test>\n", ["line 2: the account has no message"]),
+                (b"a\t<letter-0@example.test>\na\t<letter-1@example.test>\n", ["line 2: another message has this UIDL"]),
+                (own[1].encode() + b"\t<letter-0@example.test>\n", ["line 1: another message has this UIDL"])):
+            done = load(content, check=False)
+            lines = done.stderr.splitlines()
+            assert done.returncode == 1 and "nothing was set" in lines[-1], done
+            assert len(lines) == len(told) + 1 and all(t in l for t, l in zip(told, lines)), (lines, told)
+            assert known() == own
+        good = b"".join(b"UID%d-700\tletter-%d@example.test\r\n" % (i, min(i, 3)) for i in (4, 3, 2, 1))
+        # Of two messages with one Message-ID the first in the file is the first in the mailbox.
+        assert load(good).stdout == "4 UIDLs set\n"
+        assert known() == [own[0], "UID1-700", "UID2-700", "UID4-700", "UID3-700"]
+        assert load(b"").stdout == "0 UIDLs set\n"
+        assert journal(server, "--message", "UID1-700")[0][3].startswith("2 <letter-1@")
+        assert journal(server, "--message", own[0])[0][3].startswith("1 <letter-0@")
+        # They go with the message wherever it goes, and a restart does not change them.
+        client = server.imap(ANN)
+        client.select()
+        client.uid("MOVE", "2", "Archive")
+        client.select("Archive")
+        client.uid("MOVE", "1", "INBOX")
+        client.logout()
+        server.stop()
+        server.start()
+        assert sorted(known()) == sorted([own[0], "UID1-700", "UID2-700", "UID4-700", "UID3-700"])
+        done = server.run("account", "uidl", ANN, "/nowhere", check=False)
+        assert done.returncode == 1 and "cannot read /nowhere" in done.stderr

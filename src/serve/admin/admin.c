@@ -16,6 +16,7 @@ open_session(void *server, struct conn *conn, void **ret)
 	s->server = server;
 	s->conn = conn;
 	arena_init(&s->arena, ADMIN_ARENA_MAX);
+	buf_init(&s->body, ADMIN_OP_BODY_MAX);
 	conn_input_max(conn, ADMIN_LINE_MAX);
 	*ret = s;
 	return 0;
@@ -25,6 +26,8 @@ static void
 end_request(struct admin *s)
 {
 	admin_mail_done(s);
+	buf_done(&s->body);
+	buf_init(&s->body, ADMIN_OP_BODY_MAX);
 	json_decref(s->request);
 	json_decref(s->reply);
 	s->request = s->reply = NULL;
@@ -88,6 +91,47 @@ run_job(void *arg)
 }
 
 static enum step
+run_op(struct admin *s)
+{
+	int r;
+
+	s->state = ADMIN_JOB;
+	r = net_job(conn_net(s->conn), run_job, s);
+	if (r < 0)
+		return s->err = r, answer(s);
+	return STEP_WAIT;
+}
+
+/* Without a size the next line cannot be found: then there are no bytes. */
+static enum step
+take_body(struct admin *s)
+{
+	struct str in = conn_input(s->conn);
+
+	in = str_head(in, s->body_left < in.n ? (size_t)s->body_left : in.n);
+	if (in.n == 0 && s->body_left > 0)
+		return STEP_NEED;
+	buf_str(&s->body, in); /* too many are read to their end all the same */
+	s->body_left -= in.n;
+	conn_consume(s->conn, in.n);
+	if (s->body_left > 0)
+		return STEP_NEED;
+	if (s->body.err < 0)
+		return s->err = admin_fail(s, s->body.err, STR("bytes of the request")), answer(s);
+	return run_op(s);
+}
+
+static enum step
+begin_body(struct admin *s)
+{
+	json_int_t size = json_integer_value(json_object_get(s->request, "size"));
+
+	s->body_left = size > 0 ? (uint64_t)size : 0;
+	s->state = ADMIN_OP_BODY;
+	return take_body(s);
+}
+
+static enum step
 start_op(struct admin *s, struct str name)
 {
 	int r;
@@ -111,11 +155,7 @@ start_op(struct admin *s, struct str name)
 			s->op = &ADMIN_OPS[i];
 	if (s->op == NULL)
 		return s->err = admin_fail(s, E_UNKNOWN_COMMAND, name), answer(s);
-	s->state = ADMIN_JOB;
-	r = net_job(conn_net(s->conn), run_job, s);
-	if (r < 0)
-		return s->err = r, answer(s);
-	return STEP_WAIT;
+	return s->op->has_body ? begin_body(s) : run_op(s);
 }
 
 static enum step
@@ -157,6 +197,9 @@ run(void *session, unsigned why)
 		if (step == STEP_NEED && (why & WHY_EOF) != 0)
 			return STEP_CLOSE;
 		return step == STEP_DONE ? answer(s) : step;
+	case ADMIN_OP_BODY:
+		step = take_body(s);
+		return step == STEP_NEED && (why & WHY_EOF) != 0 ? STEP_CLOSE : step;
 	case ADMIN_EXPORT:
 		step = admin_export_more(s);
 		return step == STEP_DONE ? answer(s) : step;

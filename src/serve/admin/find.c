@@ -165,7 +165,7 @@ find_messages(struct account *a, struct str what, struct arena *arena, email_id 
 	id = arena_printf(arena, str_starts(what, STR("<")) ? "%.*s" : "<%.*s>", STR_ARG(what));
 	if (f.found == NULL || id == NULL)
 		return E_NOMEM;
-	if (str_to_u64(what, &number) == 0 || read_own_uidl(a, what, &number))
+	if (read_own_uidl(a, what, &number) || str_to_u64(what, &number) == 0)
 		found(&f, number);
 	else
 		r = uidl_scan(a, match_uidl, &f);

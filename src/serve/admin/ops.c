@@ -363,33 +363,35 @@ run_alias_list(struct admin *s)
 /* --- the table --- */
 
 const struct admin_op ADMIN_OPS[] = {
-	/* name             run               arguments */
-	{ "domain-add",       run_domain_add },       /* name */
-	{ "domain-remove",    run_domain_remove },    /* name */
-	{ "domain-list",      run_domain_list },      /* -> domains */
-	{ "account-add",      run_account_add },      /* addresses, password or hash */
-	{ "account-password", run_account_password }, /* addresses, password or hash */
-	{ "account-enable",   run_account_enable },   /* addresses */
-	{ "account-disable",  run_account_disable },  /* addresses */
-	{ "account-remove",   run_account_remove },   /* addresses */
-	{ "account-list",     run_account_list },     /* -> accounts */
-	{ "account-show",     run_account_show },     /* addresses -> accounts, mailboxes */
-	{ "account-app-password-add", admin_run_app_add },       /* address, name, protocols */
-	{ "account-app-password-list", admin_run_app_list },     /* address -> app_passwords */
-	{ "account-app-password-remove", admin_run_app_remove }, /* address, name */
-	{ "account-devices",  admin_run_devices },    /* address -> devices, as account-pop3 */
-	{ "account-pop3",     admin_run_pop3 },       /* address, policy, device, alarm -> the same */
-	{ "account-journal",  admin_run_journal },    /* address, message, since_ms, after, skip ->
-	                                                 events, next */
-	{ "account-restore",  admin_run_journal_restore }, /* address, since_ms, by -> restored... */
-	{ "alias-add",        run_alias_add },        /* address, targets */
-	{ "alias-remove",     run_alias_remove },     /* address, targets (none: all) */
-	{ "alias-list",       run_alias_list },       /* -> aliases */
-	{ "snapshot",         admin_run_snapshot },     /* dir */
-	{ "message-list",     admin_run_message_list }, /* account, mailbox, from -> messages */
-	{ "unexpunge",        admin_run_unexpunge },    /* account, mailbox, email */
+	/* name             run, has_body            arguments */
+	{ "domain-add",       run_domain_add, false },       /* name */
+	{ "domain-remove",    run_domain_remove, false },    /* name */
+	{ "domain-list",      run_domain_list, false },      /* -> domains */
+	{ "account-add",      run_account_add, false },      /* addresses, password or hash */
+	{ "account-password", run_account_password, false }, /* addresses, password or hash */
+	{ "account-enable",   run_account_enable, false },   /* addresses */
+	{ "account-disable",  run_account_disable, false },  /* addresses */
+	{ "account-remove",   run_account_remove, false },   /* addresses */
+	{ "account-list",     run_account_list, false },     /* -> accounts */
+	{ "account-show",     run_account_show, false },     /* addresses -> accounts, mailboxes */
+	{ "account-app-password-add", admin_run_app_add, false },       /* address, name, protocols */
+	{ "account-app-password-list", admin_run_app_list, false },     /* address -> app_passwords */
+	{ "account-app-password-remove", admin_run_app_remove, false }, /* address, name */
+	{ "account-devices",  admin_run_devices, false },    /* address -> devices, as account-pop3 */
+	{ "account-pop3",     admin_run_pop3, false },      /* address, policy, device, alarm -> the same */
+	{ "account-journal",  admin_run_journal, false },    /* address, message, since_ms, after,
+	                                                        skip -> events, next */
+	{ "account-restore",  admin_run_journal_restore, false }, /* address, since_ms, by ->
+	                                                        restored, unread, unhidden */
+	{ "account-uidl",     admin_run_uidl, true }, /* address, size -> set, bad: [line, text] */
+	{ "alias-add",        run_alias_add, false },        /* address, targets */
+	{ "alias-remove",     run_alias_remove, false },     /* address, targets (none: all) */
+	{ "alias-list",       run_alias_list, false },       /* -> aliases */
+	{ "snapshot",         admin_run_snapshot, false },     /* dir */
+	{ "message-list",     admin_run_message_list, false }, /* account, mailbox, from -> messages */
+	{ "unexpunge",        admin_run_unexpunge, false },    /* account, mailbox, email */
 #ifdef POSTRIDER_FAULTS
-	{ "fault",            admin_run_fault },      /* see fault.c */
+	{ "fault",            admin_run_fault, false },      /* see fault.c */
 #endif
 };
 const size_t ADMIN_N_OPS = ARRAY_LEN(ADMIN_OPS);

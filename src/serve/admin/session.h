@@ -3,6 +3,7 @@
  *
  *   [line] --request--> run op on a job thread --woken--> answer --> [line]
  *   [line] --"append"--> [body] --all bytes--> answer --> [line]
+ *   [line] --op with bytes--> [body of op] --all bytes--> run op on a job thread, as above
  *   [line] --"export"--> [export] --each message--> ... --> answer --> [line]
  */
 #ifndef SERVE_ADMIN_SESSION_H
@@ -13,7 +14,9 @@
 #include "serve/admin/admin.h"
 #include "store/device.h"
 
-enum admin_state { ADMIN_LINE, ADMIN_JOB, ADMIN_BODY, ADMIN_EXPORT };
+enum admin_state { ADMIN_LINE, ADMIN_JOB, ADMIN_BODY, ADMIN_OP_BODY, ADMIN_EXPORT };
+
+enum { ADMIN_OP_BODY_MAX = 128 << 20 };
 
 /* Where a message of "append" goes. */
 struct admin_append {
@@ -42,6 +45,8 @@ struct admin {
 	struct arena        arena; /* of one request */
 	json_t             *request, *reply;
 	const struct admin_op *op;
+	struct buf          body;  /* bytes behind the request, for an op that takes them */
+	uint64_t            body_left;
 	int                 err;   /* of the op */
 	struct str          about; /* which address or name failed */
 	kv_ticket           ticket;
@@ -53,6 +58,7 @@ struct admin {
 struct admin_op {
 	const char *name;
 	int       (*run)(struct admin *);
+	bool        has_body; /* "size" raw bytes follow the request: they are in s->body */
 };
 extern const struct admin_op ADMIN_OPS[];
 extern const size_t          ADMIN_N_OPS;
@@ -76,6 +82,9 @@ int         admin_policy_of(struct str name, enum pop3_policy *ret);
 int admin_run_devices(struct admin *);
 int admin_run_pop3(struct admin *);
 int admin_run_journal_restore(struct admin *);
+
+/* serve/admin/uidl_ops.c */
+int admin_run_uidl(struct admin *);
 
 /* serve/admin/journal_ops.c */
 int admin_run_journal(struct admin *);
