@@ -54,8 +54,9 @@ test_many_devices(void **state)
 static void
 test_policies(void **state)
 {
-	struct env *e = *state;
-	mailbox_id  archive = box(e, "Archive"), trash = box(e, "Trash");
+	struct env     *e = *state;
+	mailbox_id      archive = box(e, "Archive"), trash = box(e, "Trash");
+	struct appended done;
 
 	put_some(e, 5);
 	policy(e, "keep", POP3_KEEP);
@@ -78,6 +79,12 @@ test_policies(void **state)
 	assert_string_equal(sees(e, "trash"), "1 2 3 5");
 	assert_string_equal(sees(e, "delete"), "1 2 3 4");
 	env_verify(e);
+	/* One that was expunged by its policy comes back. */
+	assert_ok(expunged_restore(e->a, 5, e->inbox, &ACTOR, &done));
+	assert_string_equal(sees(e, "delete"), "1 2 3 4");
+	assert_string_equal(sees(e, "keep"), "2 3 4 5");
+	env_verify(e);
+	expunge_all(e, e->inbox, "6");
 	/* The policy of the account is for devices without one. */
 	assert_ok(pop3_options_set(
 	    e->a, &(struct pop3_options){ .policy = POP3_DELETE }, &ACTOR));
@@ -381,6 +388,21 @@ alarm_due(struct env *e, const char *name)
 	return due;
 }
 
+static int64_t
+alarm_ms(struct env *e, const char *name)
+{
+	OWN_ARENA struct arena arena = ARENA_INIT(1 << 20);
+	struct device_info    *info;
+	device_id              id = login(e, name);
+	size_t                 n;
+
+	assert_ok(device_list(e->a, &arena, &info, &n));
+	for (size_t i = 0; i < n; i++)
+		if (info[i].id == id)
+			return info[i].alarm_ms;
+	return -1;
+}
+
 static void
 test_alarm(void **state)
 {
@@ -392,6 +414,7 @@ test_alarm(void **state)
 	assert_false(alarm_due(e, "old"));
 	removes(e, "old", "11");
 	assert_true(alarm_due(e, "old"));
+	assert_true(alarm_ms(e, "old") > 0);
 	assert_false(alarm_due(e, "old"));
 	put_some(e, 20);
 	removes(e, "old", "21:40");
