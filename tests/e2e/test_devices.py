@@ -266,3 +266,164 @@ def test_uidl():
         assert sorted(known()) == sorted([own[0], "UID1-700", "UID2-700", "UID4-700", "UID3-700"])
         done = server.run("account", "uidl", ANN, "/nowhere", check=False)
         assert done.returncode == 1 and "cannot read /nowhere" in done.stderr
+
+
+# --- POP3 ---
+
+def letters_of_alarm(server):
+    """The alarm letters in INBOX, as text."""
+    client = server.imap(ANN)
+    client.select(readonly=True)
+    found = client.search(None, "HEADER", "Auto-Submitted", "auto-generated")[1][0].split()
+    texts = [client.fetch(n, "(BODY.PEEK[])")[1][0][1].decode() for n in found]
+    client.logout()
+    return texts
+
+
+def test_three_devices():
+    """Each downloads everything once although the first removes it all; the phone's removal is undone, the UIDLs
+    stay; an app password's name is a device as well as a tag."""
+    with Server() as server:
+        server.account(ANN)
+        server.run("account", "pop3", ANN, "--alarm", "off")
+        secret = server.run("account", "app-password", "add", ANN, "phone").stdout.strip()
+        deliver(server, range(5))
+        seen = {"phone": {}, "desk": {}, "tablet": {}}
+        every = [f"letter {i}" for i in range(8)]
+        seen["phone"] |= download(server, ANN, delete=True, password=secret)
+        assert list(seen["phone"].values()) == every[:5] and inbox(server) == 0 and inbox(server, "Trash") == 5
+        seen["desk"] |= download(server, phone("desk"), seen=seen["desk"])
+        assert seen["desk"] == seen["phone"]
+        deliver(server, range(5, 8))
+        seen["tablet"] |= download(server, phone("tablet"), delete=True, seen=seen["tablet"])
+        assert list(seen["tablet"].values()) == every
+        for name in ("phone", "desk"):
+            login, password = (ANN, secret) if name == "phone" else (phone(name), PASSWORD)
+            new = download(server, login, password=password, seen=seen[name])
+            assert list(new.values()) == every[5:], (name, new)
+            seen[name] |= new
+            assert seen[name] == seen["tablet"]
+            assert download(server, login, password=password, seen=seen[name]) == {}
+        # A removal by the tag is the same device's.
+        assert download(server, phone("phone"), seen=seen["phone"]) == {}
+
+        found = devices(server)
+        assert found["phone"]["pop3"][4].startswith("fetched 8 (") and found["phone"]["pop3"][5].startswith("removed 5 (")
+        assert found["desk"]["pop3"][5] == "removed 0 (0 bytes)", found["desk"]
+        who = "pop3 127.0.0.1 phone"
+        events = [event[:3] for event in journal(server, "--message", "letter-0@example.test")]
+        assert events[0] == ("delivered", "INBOX", "lmtp 127.0.0.1"), events
+        assert ("fetched", "INBOX", who) in events and ("moved", "INBOX -> Trash", who) in events, events
+        assert any(e[0] == "fetched" and e[2] == "pop3 127.0.0.1 desk" for e in events), events
+
+        done = server.run("account", "restore", ANN, "--since", "1h", "--by", "phone")
+        assert done.stdout.startswith("5 messages put back, "), done.stdout
+        assert inbox(server) == 5 and inbox(server, "Trash") == 3
+        assert journal(server, "--message", "letter-0@example.test")[-1][0] == "restored"
+        again = download(server, ANN, password=secret)
+        assert again == seen["phone"], again  # the same UIDLs
+        for name in ("desk", "tablet"):  # nobody downloads twice
+            assert download(server, phone(name), seen=seen[name]) == {}, name
+
+
+def test_policies():
+    """What a removal does, for the account and for a device; the client sees it removed in each case."""
+    with Server() as server:
+        server.account(ANN)
+        server.run("account", "pop3", ANN, "--alarm", "off")
+        number = 0
+        for policy, left, where in (("keep", 2, None), ("read", 2, None), ("archive", 0, "Archive"), ("trash", 0, "Trash"),
+                                    ("delete", 0, None)):
+            server.run("account", "pop3", ANN, "--policy", policy)
+            before = inbox(server), inbox(server, "Archive"), inbox(server, "Trash")
+            deliver(server, range(number, number + 2))
+            number += 2
+            assert len(download(server, phone("desk"), delete=True)) == 2, policy
+            assert download(server, phone("desk")) == {}, policy
+            after = inbox(server), inbox(server, "Archive"), inbox(server, "Trash")
+            moved = [2 if where == box else 0 for box in ("Archive", "Trash")]
+            assert [b - a for a, b in zip(before, after)] == [left, *moved], (policy, before, after)
+        client = server.imap(ANN)
+        client.select(readonly=True)
+        assert client.search(None, "SEEN")[1][0].split() == [b"3", b"4"]
+        client.logout()
+        server.run("account", "pop3", ANN, "--device", "desk", "--policy", "keep")
+        deliver(server, [number])
+        download(server, phone("desk"), delete=True)
+        assert inbox(server) == 5
+        done = server.run("account", "restore", ANN, "--since", "1d")
+        assert "2 marked unread again" in done.stdout and done.stdout.startswith("6 messages put back"), done.stdout
+        assert inbox(server) == 11
+        assert len(download(server, phone("desk"))) == 11
+
+
+def test_alarm():
+    with Server() as server:
+        server.account(ANN)
+        secret = server.run("account", "app-password", "add", ANN, "Ann's old PC").stdout.strip()
+        deliver(server, range(10))
+        download(server, ANN, delete=True, password=secret)
+        texts = letters_of_alarm(server)
+        assert len(texts) == 1, len(texts)
+        assert "Subject: A device removed 10 of 10 messages from your Inbox\r\n" in texts[0]
+        assert "  Device:   Ann's old PC\r\n  Address:  127.0.0.1\r\n" in texts[0] and "in your Trash now" in texts[0]
+        assert "device-alarm" in server.log()
+        # Not again, neither by the same device nor by a start; it has no From that could bounce.
+        deliver(server, range(10, 20))
+        server.stop()
+        server.start()
+        download(server, ANN, delete=True, password=secret)
+        assert letters_of_alarm(server) == []  # it was removed with the rest
+        # The command in the letter, as it stands there.
+        command = next(line.strip() for line in texts[0].splitlines() if line.strip().startswith("postrider account restore"))
+        told = subprocess.run(["sh", "-c", command.replace("postrider", " ".join(map(str, server.command())), 1)],
+                              capture_output=True, text=True, timeout=60)
+        assert told.returncode == 0 and told.stdout.startswith("21 messages put back"), told
+        # A device's share, and none at all.
+        for alarm, n_letters in (("off", 0), ("100%", 0), ("99", 1)):
+            server.run("account", "pop3", ANN, "--alarm", alarm)
+            download(server, phone(f"new-{alarm.strip('%')}"), delete=True)
+            texts = letters_of_alarm(server)
+            assert len(texts) == n_letters, (alarm, texts)
+            server.run("account", "restore", ANN, "--since", "1h")
+            client = server.imap(ANN)
+            client.select()
+            for n in client.search(None, "HEADER", "Auto-Submitted", "auto-generated")[1][0].split():
+                client.store(n, "+FLAGS", "\\Deleted")
+            client.expunge()
+            client.logout()
+
+
+def test_getmail_and_mpop():
+    """A program that removes and one that keeps, both with all mail once."""
+    import test_clients
+    with Server() as server:
+        server.account(ANN)
+        server.run("account", "pop3", ANN, "--alarm", "off")
+        deliver(server, range(3))
+        folder = server.folder
+        (folder / "box").write_text("")
+        config = folder / "mpoprc"
+        config.write_text(f"""account a
+host 127.0.0.1
+port {server.ports['pop3']}
+user {phone('mpop')}
+password {PASSWORD}
+auth user
+delivery mbox {folder}/box
+uidls_file {folder}/uidls
+received_header off
+""")
+        config.chmod(0o600)
+
+        def mpop(keep):
+            test_clients.run("mpop", "-C", config, f"--keep={keep}", "a")
+            return re.findall(r"^Subject: (.*)$", (folder / "box").read_text(), re.M)
+        every = [f"letter {i}" for i in range(4)]
+        assert mpop("on") == every[:3] and mpop("off") == every[:3]
+        assert inbox(server) == 0
+        deliver(server, [3])
+        assert list(download(server, phone("desk")).values()) == every
+        assert mpop("off") == every
+        server.run("account", "restore", ANN, "--since", "1h", "--by", "mpop")
+        assert inbox(server) == 4 and mpop("on")[:4] == every
