@@ -360,6 +360,7 @@ apply(struct edit *e, enum edit_wait wait, kv_ticket ticket)
 		e->boxes[i].box->rec = e->boxes[i].rec;
 		index_apply(&e->boxes[i].box->index, &e->boxes[i].delta);
 	}
+	recent_put(a->recent, e->modseq, buf_view(&e->log));
 	e->ticket = ticket;
 	/* The ticket first: who sees the change waits for it. */
 	if (wait == EDIT_DURABLE)

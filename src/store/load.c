@@ -119,6 +119,8 @@ account_forget(struct account *a)
 	map_done(&a->by_name);
 	map_done(&a->subscriptions);
 	ledger_drop(a);
+	mem_free(a->recent);
+	a->recent = NULL;
 	a->loaded = false;
 }
 

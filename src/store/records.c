@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/pack.h"
 
-enum { VERSION = 1, FACTS_VERSION = 3, LOG_VERSION = 2 };
+enum { VERSION = 1, FACTS_VERSION = 3 };
 enum { MAILBOX_NO_SELECT = 1, MAILBOX_DYING = 2 };
 enum { PLACE_LIVE = 1, PLACE_EXPUNGED = 2 };
 

@@ -116,6 +116,7 @@ struct expunged_record {
 	struct str          facts;   /* facts_record as it was */
 };
 
+enum { LOG_VERSION = 2 }; /* the one that is written */
 struct log_record {
 	int64_t             when_ms;
 	enum actor_protocol protocol;

@@ -16,6 +16,7 @@
 #include "base/lock.h"
 #include "base/map.h"
 #include "store/index.h"
+#include "store/recent.h"
 #include "store/records.h"
 
 enum {
@@ -69,6 +70,7 @@ struct account {
 	_Atomic uint64_t      modseq;
 	uint64_t              gap;    /* versions that the next commit skips */
 	_Atomic uint64_t      ticket; /* the last commit that somebody may wait for */
+	struct recent        *recent; /* NULL: nobody read its log */
 	struct ledger        *ledger; /* NULL: nobody asked for its devices */
 	_Atomic int64_t       unsaved_ms; /* since when there is something to save in it; 0: none */
 	unsigned char         rare[2]; /* ledger.c */

@@ -282,6 +282,8 @@ account_drop(struct account *a)
 		unlink_account(a);
 		return;
 	}
+	mem_free(a->recent);
+	a->recent = NULL;
 	list_push(&store->idle, &a->idle);
 	keep_indexes(a);
 	if (store->accounts.n > store->options.accounts_max)
