@@ -21,9 +21,9 @@
  *   smtp-to-mailbox  SMTP to --port; ends when --imap shows all; counted in messages readable
  *   append           APPEND with LITERAL+ where announced
  *   fetch-flags fetch-header-fields fetch-envelope fetch-bodies     FETCH 1:*, counted in messages
- *   newest-flags newest-envelopes any-body search-uid search-since   of the newest 20, of one message
- *                    anywhere, of the newest 20 again, of the last day (of a mailbox that `fill` made,
- *                    --expect messages); one command each
+ *   newest-flags newest-envelopes any-body search-uid search-since   of the newest 20, of one
+ *                    message anywhere, of the newest 20 again, of the last day (of a mailbox that
+ *                    `fill` made, --expect messages); one command each
  *   select store search-body                       one command each; STORE changes a flag of one
  *                    of the newest messages
  *   login phone pop3 pop3-delete pop3-newest  whole sessions; POP3 is counted in messages
@@ -34,7 +34,8 @@
  *                    seconds when it has no inotify left).
  *   mixed            all of: LMTP, phone sessions, IDLE, STORE, POP3; needs --lmtp and --pop3
  *   fill             --expect messages into each of --accounts mailboxes, by APPEND, or by LMTP
- *                    when --lmtp is given, with an INTERNALDATE an hour after the last; then compares each mailbox's count (--port is IMAP)
+ *                    when --lmtp is given, with an INTERNALDATE an hour after the last; then
+ *                    compares each mailbox's count (--port is IMAP)
  *
  * Answer   {"work", "ok", "failed", "first_error", "seconds", "per_second", "latency_us": {"p50",
  *          "p90", "p99", "max"}, "bytes": read, "load_cpu_us": own processor time, ...}. `mixed`

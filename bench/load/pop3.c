@@ -163,7 +163,8 @@ retrieve(struct client *c, uint64_t n)
 	return r < 0 ? r : work_check_body(c, &body, n);
 }
 
-/* Messages `first` to n; commands go in bunches, so that half of those that may be ahead always are. */
+/* Messages `first` to n; commands go in bunches, so that half of those that may be ahead always
+ * are. */
 static int
 retrieve_from(struct client *c, uint64_t first, uint64_t n)
 {

@@ -3,8 +3,8 @@
  * allocation: the process would end. When C++'s operator new finds none, it gets the reserve; from
  * then on nothing new is begun (E_NOMEM) until the reserve can be had again.
  *
- * Limits   RESERVE_BYTES; they are never touched. Who needs more waits up to RESERVE_WAIT_MS for what
- *          others free, and then the process ends as before.
+ * Limits   RESERVE_BYTES; they are never touched. Who needs more waits up to RESERVE_WAIT_MS for
+ *          what others free, and then the process ends as before.
  * Threads  any.
  */
 #ifndef KV_RESERVE_H

@@ -18,7 +18,8 @@ judge_format(uint32_t format, struct buf *detail)
 		return E_FORMAT_NEWER;
 	}
 	if (detail != NULL)
-		buf_printf(detail, "the data has format %u, this program reads %d only; nothing was "
+		buf_printf(detail,
+		    "the data has format %u, this program reads %d only; nothing was "
 		    "changed: take the mail out with `postrider export` of the version that wrote "
 		    "it, and bring it into a new data folder with `postrider import`", format,
 		    (int)STORE_FORMAT);

@@ -326,5 +326,5 @@ def test_limits():
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run([where, "--seconds", "0.05", "--dir", folder], capture_output=True, text=True)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
-        assert done.returncode == 0 and len(lines) == 14 and not os.listdir(folder), done
+        assert done.returncode == 0 and len(lines) == 15 and not os.listdir(folder), done
         assert all(v > 0 for line in lines for v in line.values() if isinstance(v, float)), lines

@@ -6,7 +6,8 @@
 #include "serve/imap/search_work.h"
 
 /* A byte a message, 0 or 1: it may match, it matches whatever else is found out. Loops over them
- * have no branches, and all they need in variables of their own: the compiler does many at a time. */
+ * have no branches, and all they need in variables of their own: the compiler does many at a
+ * time. */
 struct masks {
 	unsigned char *may, *must;
 };

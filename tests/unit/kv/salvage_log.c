@@ -276,7 +276,9 @@ test_torn_older_log(void **state)
 		for (size_t noise = 0; noise < 3; noise++) {
 			file_write(stock.dir, l.name, older.p, older.n);
 			if (cut == 0)
-				check_unharmed(noise == 0 ? "the later log goes on" : "the later log goes on behind garbage");
+				check_unharmed(noise == 0
+				        ? "the later log goes on"
+				        : "the later log goes on behind garbage");
 			else
 				check_refused("a record of the older log is missing");
 			put_noise(&older, 700 + 40000 * noise);
