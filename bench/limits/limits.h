@@ -5,7 +5,8 @@
  *
  * Output   one JSON object a line: {"limit": name, ...}. With names only those limits are measured.
  *   group-commit      threads 1, 8, 32, 64 append records of 5 KiB to one file in FOLDER and wait
- *                     for an fdatasync that they share: "per_second", "cpu_us" each, "syncs" a second
+ *                     for an fdatasync that they share: "per_second", "cpu_us" each, "syncs" a
+ *                     second
  *   loopback-copy     "connections" 1, 64: "mb_per_second" through TCP on loopback, "cpu_ns_per_kb"
  *   round-trips       "connections" 1, 64: requests of 64 bytes and their answers, one outstanding
  *                     a connection: "per_second", "cpu_us" each of both sides
