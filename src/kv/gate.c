@@ -1,11 +1,12 @@
 #include "kv/gate.h"
 
+#include <stdbool.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 
-enum { CLOSED = 1 << 30 };
+enum { CLOSED = 1 << 30, INSIST_MS = 100 };
 
 void
 gate_init(struct gate *g)
@@ -39,21 +40,36 @@ gate_leave(struct gate *g)
 	atomic_fetch_sub(&g->inside, 1);
 }
 
+/* `empty`: what the count is when nobody is inside. Closed on success. */
+static bool
+await_empty(struct gate *g, long empty, int64_t until)
+{
+	const struct timespec pause = { .tv_nsec = 200000 };
+
+	for (;;) {
+		long is = empty;
+
+		if (atomic_compare_exchange_strong(&g->inside, &is, -CLOSED))
+			return true;
+		if (clock_mono_ms() >= until)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+}
+
 int
 gate_close(struct gate *g, int64_t patience_ms)
 {
-	const struct timespec pause = { .tv_nsec = 200000 };
-	int64_t               until = clock_mono_ms() + patience_ms;
+	int64_t now = clock_mono_ms();
 
-	for (;;) {
-		long nobody = 0;
-
-		if (atomic_compare_exchange_strong(&g->inside, &nobody, -CLOSED))
-			return 0;
-		if (clock_mono_ms() >= until)
-			return E_BUSY;
-		nanosleep(&pause, NULL);
-	}
+	if (await_empty(g, 0, now + patience_ms))
+		return 0;
+	/* So many come and go that it is never empty: nobody else is let in, for a moment. */
+	atomic_fetch_sub(&g->inside, CLOSED);
+	if (await_empty(g, -CLOSED, clock_mono_ms() + INSIST_MS))
+		return 0;
+	gate_open(g);
+	return E_BUSY;
 }
 
 void

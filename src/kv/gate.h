@@ -3,8 +3,8 @@
  *
  * Enter    any number, at any time, more than once by one thread: an open gate costs one atomic
  *          addition. While the gate is closed gate_enter waits.
- * Close    only succeeds at a moment when nobody is inside, so whoever is inside may enter again
- *          without a deadlock.
+ * Close    waits for a moment when nobody is inside; when none comes nobody is let in for a tenth
+ *          of a second more. Who is inside and enters again makes it give up: no deadlock.
  */
 #ifndef KV_GATE_H
 #define KV_GATE_H
@@ -24,7 +24,7 @@ void gate_init(struct gate *);
 void gate_done(struct gate *);
 void gate_enter(struct gate *);
 void gate_leave(struct gate *);
-/* 0 when the caller is alone, or E_BUSY when somebody was inside all the time. */
+/* 0 when the caller is alone, or E_BUSY when somebody did not leave. */
 int  gate_close(struct gate *, int64_t patience_ms);
 void gate_open(struct gate *);
 

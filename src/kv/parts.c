@@ -7,7 +7,8 @@ enum {
 	BYTES_A_BUCKET = 2048,
 	BUCKETS_MIN = 16,
 	PART_OVERHEAD = sizeof(struct part) + 16, /* with the heap's own */
-	SHARE_MAX = 4                             /* a larger share of a shard is not kept */
+	BIG_SHARE = 4,                            /* big parts have one of so many */
+	SHARE_MAX = 4                             /* a larger share of a queue is not kept */
 };
 
 static size_t
@@ -25,26 +26,32 @@ shard_clear(struct parts *p, struct parts_shard *s)
 {
 	struct list *link;
 
-	while ((link = list_pop(&s->all)) != NULL)
-		part_drop(CONTAINER_OF(link, struct part, link));
+	for (int i = 0; i < PARTS_SIZES; i++) {
+		while ((link = list_pop(&s->queue[i].all)) != NULL)
+			part_drop(CONTAINER_OF(link, struct part, link));
+		s->queue[i].bytes = 0;
+	}
 	memset(s->bucket, 0, (p->mask + 1) * sizeof(struct part *));
-	s->bytes = 0;
 }
 
 int
 parts_init(struct parts *p, size_t max_bytes)
 {
+	size_t        shard_max = max_bytes / PARTS_SHARDS, big_max = shard_max / BIG_SHARE;
 	struct part **buckets;
 
-	*p = (struct parts){ .shard_max = max_bytes / PARTS_SHARDS };
-	p->mask = bucket_count(p->shard_max) - 1;
+	*p = (struct parts){
+		.queue_max = { [PARTS_SMALL] = shard_max - big_max, [PARTS_BIG] = big_max },
+		.mask = bucket_count(shard_max) - 1,
+	};
 	buckets = mem_zalloc(PARTS_SHARDS * (p->mask + 1) * sizeof(struct part *));
 	if (buckets == NULL)
 		return E_NOMEM;
 	for (size_t i = 0; i < PARTS_SHARDS; i++) {
 		p->shard[i].bucket = buckets + i * (p->mask + 1);
 		lock_init(&p->shard[i].lock, LOCK_KV_PARTS);
-		list_init(&p->shard[i].all);
+		for (int k = 0; k < PARTS_SIZES; k++)
+			list_init(&p->shard[i].queue[k].all);
 	}
 	return 0;
 }
@@ -102,6 +109,12 @@ place_of(struct parts *p, struct parts_shard *s, const struct kv_blob_id *id, ui
 	return at;
 }
 
+static int
+size_of(size_t n)
+{
+	return n > PARTS_BIG_BYTES ? PARTS_BIG : PARTS_SMALL;
+}
+
 static void
 take_out(struct parts_shard *s, struct part **at)
 {
@@ -109,7 +122,7 @@ take_out(struct parts_shard *s, struct part **at)
 
 	*at = part->next;
 	list_remove(&part->link);
-	s->bytes -= part->n + PART_OVERHEAD;
+	s->queue[size_of(part->n)].bytes -= part->n + PART_OVERHEAD;
 	part_drop(part);
 }
 
@@ -121,7 +134,7 @@ parts_get(struct parts *p, const struct kv_blob_id *id, uint32_t number)
 	struct parts_shard *s = shard_of(p, hash(id, number));
 	struct part        *part;
 
-	if (p->shard_max == 0)
+	if (p->queue_max[PARTS_SMALL] == 0)
 		return NULL;
 	LOCK_SCOPE(&s->lock);
 	part = *place_of(p, s, id, number);
@@ -133,10 +146,12 @@ parts_get(struct parts *p, const struct kv_blob_id *id, uint32_t number)
 }
 
 static void
-make_room(struct parts *p, struct parts_shard *s, size_t n)
+make_room(struct parts *p, struct parts_shard *s, int size, size_t n)
 {
-	while (s->bytes + n > p->shard_max && !list_empty(&s->all)) {
-		struct part *oldest = CONTAINER_OF(s->all.next, struct part, link);
+	struct parts_queue *q = &s->queue[size];
+
+	while (q->bytes + n > p->queue_max[size] && !list_empty(&q->all)) {
+		struct part *oldest = CONTAINER_OF(q->all.next, struct part, link);
 
 		if (!oldest->used) {
 			take_out(s, place_of(p, s, &oldest->id, oldest->number));
@@ -144,7 +159,7 @@ make_room(struct parts *p, struct parts_shard *s, size_t n)
 		}
 		oldest->used = false;
 		list_remove(&oldest->link);
-		list_push(&s->all, &oldest->link);
+		list_push(&q->all, &oldest->link);
 	}
 }
 
@@ -153,9 +168,10 @@ parts_put(struct parts *p, const struct kv_blob_id *id, uint32_t number, struct 
 {
 	struct parts_shard *s = shard_of(p, hash(id, number));
 	size_t              n = bytes.n + PART_OVERHEAD;
+	int                 size = size_of(bytes.n);
 	struct part        *part, **at;
 
-	if (n > p->shard_max / SHARE_MAX)
+	if (n > p->queue_max[size] / SHARE_MAX)
 		return NULL;
 	part = mem_alloc(sizeof(*part) + bytes.n);
 	if (part == NULL)
@@ -169,11 +185,11 @@ parts_put(struct parts *p, const struct kv_blob_id *id, uint32_t number, struct 
 	at = place_of(p, s, id, number);
 	if (*at != NULL)
 		take_out(s, at); /* another reader was faster */
-	make_room(p, s, n);
+	make_room(p, s, size, n);
 	at = place_of(p, s, id, number);
 	*at = part;
-	list_push(&s->all, &part->link);
-	s->bytes += n;
+	list_push(&s->queue[size].all, &part->link);
+	s->queue[size].bytes += n;
 	return part;
 }
 

@@ -4,7 +4,8 @@
  *
  * Shape    a table by blob and part, cut into PARTS_SHARDS, each with its lock and its share of the
  *          memory. When a share is full, parts that nobody asked for since they were last looked at
- *          go first, the oldest of them before the others.
+ *          go first, the oldest of them before the others. Big parts have a share of their own, a
+ *          fourth of all: pieces of one big message push out other such pieces, and no small mail.
  * Owner    a part that was got or put is the caller's to hold until part_drop; it stays whole
  *          when the table forgets it meanwhile.
  * Errors   a part that finds no room is not kept, and nothing is said of it.
@@ -21,7 +22,8 @@
 #include "base/lock.h"
 #include "kv/kv.h"
 
-enum { PARTS_SHARDS = 16 };
+enum { PARTS_SHARDS = 16, PARTS_BIG_BYTES = 64 << 10 };
+enum { PARTS_SMALL, PARTS_BIG, PARTS_SIZES };
 
 struct part {
 	struct list       link;
@@ -34,16 +36,20 @@ struct part {
 	char              bytes[];
 };
 
+struct parts_queue {
+	struct list all; /* the oldest first */
+	size_t      bytes;
+};
+
 struct parts_shard {
-	struct lock   lock; /* KV_PARTS */
-	struct part **bucket;
-	struct list   all;  /* the oldest first */
-	size_t        bytes;
+	struct lock        lock; /* KV_PARTS */
+	struct part      **bucket;
+	struct parts_queue queue[PARTS_SIZES];
 };
 
 struct parts {
-	size_t             shard_max; /* bytes; 0: nothing is kept */
-	size_t             mask;      /* number of buckets - 1 */
+	size_t             queue_max[PARTS_SIZES]; /* bytes; 0: nothing is kept */
+	size_t             mask;                   /* number of buckets - 1 */
 	struct parts_shard shard[PARTS_SHARDS];
 };
 

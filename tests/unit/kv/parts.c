@@ -51,10 +51,11 @@ bytes_of(const struct parts *p)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < PARTS_SHARDS; i++) {
-		assert_true(p->shard[i].bytes <= p->shard_max);
-		n += p->shard[i].bytes;
-	}
+	for (size_t i = 0; i < PARTS_SHARDS; i++)
+		for (int k = 0; k < PARTS_SIZES; k++) {
+			assert_true(p->shard[i].queue[k].bytes <= p->queue_max[k]);
+			n += p->shard[i].queue[k].bytes;
+		}
 	return n;
 }
 
@@ -133,8 +134,38 @@ test_room_is_bounded(void **state)
 	}
 	assert_in_range(left, MAX / SIZE / 2, MAX / SIZE);
 	assert_int_equal(left, left_late);
-	assert_null(parts_put(&p, &id, 0, str_of(bytes, p.shard_max / 2)));
+	assert_null(parts_put(&p, &id, 0, str_of(bytes, p.queue_max[PARTS_SMALL] / 2)));
 	assert_null(parts_get(&p, &id, 0));
+	parts_done(&p);
+	free(bytes);
+}
+
+/* Big messages that stream through push out each other, and nothing small. */
+static void
+test_big_ones_push_out_no_small_ones(void **state)
+{
+	enum { SMALL = 1000, SMALL_BYTES = 4000, BIG = 400, BIG_BYTES = 256 << 10,
+		ROOM = PARTS_SHARDS << 23 };
+	char        *bytes = calloc(1, BIG_BYTES);
+	struct parts p;
+	uint32_t     left = 0;
+
+	(void)state;
+	assert_int_equal(parts_init(&p, ROOM), 0);
+	for (uint32_t i = 0; i < SMALL; i++)
+		put(&p, i, 0, str_of(bytes, SMALL_BYTES));
+	for (uint32_t i = 0; i < BIG; i++) {
+		put(&p, SMALL, i + 1, str_of(bytes, BIG_BYTES));
+		assert_true(has(&p, SMALL, i + 1, str_of(bytes, BIG_BYTES)));
+		assert_true(bytes_of(&p) <= ROOM / 4 + SMALL * (SMALL_BYTES + 200));
+	}
+	for (uint32_t i = 0; i < SMALL; i++)
+		assert_true(has(&p, i, 0, str_of(bytes, SMALL_BYTES)));
+	for (uint32_t i = 0; i < BIG; i++)
+		left += has(&p, SMALL, i + 1, str_of(bytes, BIG_BYTES));
+	assert_in_range(left, ROOM / 8 / BIG_BYTES, ROOM / 4 / BIG_BYTES);
+	parts_clear(&p);
+	assert_int_equal(bytes_of(&p), 0);
 	parts_done(&p);
 	free(bytes);
 }
@@ -192,7 +223,7 @@ test_many_threads(void **state)
 	void        *wrong;
 
 	(void)state;
-	assert_int_equal(parts_init(&p, PARTS_SHARDS * 2048), 0);
+	assert_int_equal(parts_init(&p, PARTS_SHARDS * 4096), 0);
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, many_reads, &p), 0);
 	for (int i = 0; i < THREADS; i++) {
@@ -210,6 +241,7 @@ main(void)
 		cmocka_unit_test(test_found_again),
 		cmocka_unit_test(test_held_when_forgotten),
 		cmocka_unit_test(test_room_is_bounded),
+		cmocka_unit_test(test_big_ones_push_out_no_small_ones),
 		cmocka_unit_test(test_none_are_kept),
 		cmocka_unit_test(test_many_threads),
 	};

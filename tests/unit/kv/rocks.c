@@ -1,5 +1,6 @@
 /* What only the engine on disk can show: restarts, kill -9, locks, copies, full disks. */
 #include "env.h"
+#include "kv/engine.h"
 #include "kv/open.h"
 
 #include <fcntl.h>
@@ -511,6 +512,94 @@ test_failed_write_and_heal(void **state)
 	assert_true(check_numbers(kv_of(state), PART) >= sure + 100);
 }
 
+/* --- failures while others read and write --- */
+
+struct busy {
+	struct kv        *kv;
+	struct kv_blob_id blob;
+	atomic_bool       stop;
+	atomic_int        reads;
+};
+
+/* What was on disk before is there all the time. NULL, or what went wrong. */
+static void *
+read_all_the_time(void *arg)
+{
+	struct busy       *b = arg;
+	OWN_BUF struct buf got = BUF_INIT(100);
+
+	while (!atomic_load(&b->stop)) {
+		buf_reset(&got);
+		if (kv_get(b->kv, PART, STR("k"), &got) < 0 ||
+		    kv_blob_header(b->kv, &b->blob, &got) < 0)
+			return "cannot be read";
+		if (!str_eq(buf_view(&got), STR("vH")))
+			return "something else was read";
+		atomic_fetch_add(&b->reads, 1);
+	}
+	return NULL;
+}
+
+/* Whether it is taken or not. */
+static void *
+write_all_the_time(void *arg)
+{
+	const struct kv_part other = { KV_ACCOUNT, 77 };
+	struct busy         *b = arg;
+
+	while (!atomic_load(&b->stop)) {
+		OWN_BATCH struct kv_batch batch;
+		uint64_t                  n;
+		kv_ticket                 t;
+
+		kv_batch_init(&batch);
+		kv_put(&batch, STR("k"), STR("w"));
+		if (kv_version(b->kv, other, &n) == 0 &&
+		    kv_commit(b->kv, other, n, n + 1, &batch, &t) == 0)
+			kv_wait(b->kv, t);
+	}
+	return NULL;
+}
+
+/* The store fails, falls back to what is on disk, and comes back, under those who use it. */
+static void
+test_heals_under_load(void **state)
+{
+	enum { THREADS = 4, ROUNDS = 4, READS = 50 };
+	struct busy b = { .kv = kv_of(state) };
+	pthread_t   thread[THREADS];
+	char        probe[100];
+	void       *wrong;
+
+	kv_blob_id_new(&b.blob);
+	assert_ok(kv_blob_put_header(b.kv, &b.blob, STR("H")));
+	put1(b.kv, PART, version(b.kv, PART), "k", "v");
+	snprintf(probe, sizeof(probe), "%s/probe", dir_of(state));
+	for (int i = 0; i < THREADS; i++)
+		assert_ok(pthread_create(&thread[i], NULL,
+		    i == 0 ? write_all_the_time : read_all_the_time, &b));
+	for (int i = 0; i < ROUNDS; i++) {
+		int before, r;
+
+		assert_ok(mkdir(probe, 0700)); /* so that the disk seems to take no writes */
+		b.kv->ops->set_failed(b.kv, E_IO);
+		assert_true(kv_heal(b.kv) < 0);
+		before = atomic_load(&b.reads);
+		while (atomic_load(&b.reads) < before + READS)
+			sched_yield();
+		assert_ok(rmdir(probe));
+		while ((r = kv_heal(b.kv)) == E_BUSY)
+			sched_yield();
+		assert_ok(r);
+	}
+	atomic_store(&b.stop, true);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(thread[i], &wrong);
+		assert_null(wrong);
+	}
+	assert_true(kv_healthy(b.kv));
+}
+
 /* A disk of its own that is full in earnest: a small tmpfs, in a namespace of a child. */
 static int
 mount_small_disk(const char *dir)
@@ -599,6 +688,7 @@ main(int argc, char **argv)
 		TEST(test_damaged_store_says_so),
 		TEST(test_failed_write_and_heal),
 		TEST(test_full_disk_and_heal),
+		TEST(test_heals_under_load),
 	};
 
 	if (argc == 3)
