@@ -134,11 +134,13 @@ def check_all(server, messages, traced):
 
 
 def check_pop3(pop3, number, name, stored):
-    """poplib drops the stuffing and the line ends; the last line gets one where it has none."""
+    """poplib drops the stuffing and the line ends; the last line gets one where it has none; the size
+    counts it. NUL is not sent."""
     lines = pop3.retr(number)[1]
     want = stored if stored.endswith(b"\r\n") or not stored else stored + b"\r\n"
-    assert b"".join(line + b"\r\n" for line in lines) == want.replace(b"\r\n", b"\n").replace(
-        b"\n", b"\r\n"), f"{name}: POP3"
+    want = want.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n").replace(b"\0", b"\x80")
+    assert b"".join(line + b"\r\n" for line in lines) == want, f"{name}: POP3"
+    assert pop3.list(number).split()[-1] == b"%d" % len(want), f"{name}: LIST"
 
 
 def way(send, traced):

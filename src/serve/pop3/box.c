@@ -84,9 +84,9 @@ pop3_box_reset(struct pop3_box *b)
 }
 
 void
-pop3_box_fetched(struct pop3_box *b, struct view_message *m)
+pop3_box_fetched(struct pop3_box *b, struct view_message *m, bool by_retr)
 {
-	m->marks |= POP3_FETCHED;
+	m->marks |= by_retr ? POP3_FETCHED | POP3_READ_IT : POP3_FETCHED;
 	b->fetched.fetched_n++;
 	b->fetched.fetched_bytes += pop3_box_size(m);
 }
@@ -117,7 +117,7 @@ pop3_box_note(struct pop3_box *b, const struct actor *actor, bool *ret_done)
 static bool
 becomes_seen(const struct view_message *m)
 {
-	return (m->marks & (POP3_DELETED | POP3_FETCHED)) == POP3_FETCHED && m->uid != 0 &&
+	return (m->marks & (POP3_DELETED | POP3_READ_IT)) == POP3_READ_IT && m->uid != 0 &&
 	       !m->was_seen;
 }
 

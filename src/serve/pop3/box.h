@@ -18,7 +18,8 @@
 
 enum { /* marks of a view_message */
 	POP3_DELETED = 1,
-	POP3_FETCHED = 2 /* all of it was sent */
+	POP3_FETCHED = 2, /* all of it was sent, */
+	POP3_READ_IT = 4  /* by RETR */
 };
 
 struct pop3_box {
@@ -45,15 +46,15 @@ uint64_t pop3_box_size(const struct view_message *);
 int  pop3_box_find(struct pop3_box *, uint32_t number, struct view_message **ret);
 void pop3_box_delete(struct pop3_box *, struct view_message *);
 void pop3_box_reset(struct pop3_box *);
-/* All of it was sent. */
-void pop3_box_fetched(struct pop3_box *, struct view_message *);
+/* All of it was sent, by RETR or by TOP. */
+void pop3_box_fetched(struct pop3_box *, struct view_message *, bool by_retr);
 
 /* Parts of the end of a session, visible at once, and durable after account_barrier: */
 /* what was fetched goes into journal and ledger; also without QUIT, */
 int  pop3_box_note(struct pop3_box *, const struct actor *, bool *ret_done);
 /* then what is marked is removed by the device's policy, */
 int  pop3_box_remove(struct pop3_box *, const struct actor *, bool *ret_done);
-/* and the rest that was fetched gets \Seen. */
+/* and the rest that was fetched by RETR gets \Seen. */
 int  pop3_box_set_seen(struct pop3_box *, const struct actor *, bool *ret_done);
 
 #endif

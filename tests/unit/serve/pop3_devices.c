@@ -222,7 +222,7 @@ test_journal_and_ledger(void **state)
 
 	put_some(r, 3);
 	c = client_login_as(r, "ann+phone@example.com");
-	client_send(c, STR("RETR 1\r\nRETR 3\r\nRETR 3\r\nTOP 2 0\r\n"));
+	client_send(c, STR("RETR 1\r\nRETR 3\r\nTOP 3 999\r\nTOP 2 1\r\n"));
 	for (unsigned i = 0; i < 4; i++) {
 		expect(c, "+OK");
 		(void)client_body(c);
