@@ -12,6 +12,8 @@
  *          its place, under a new UID.
  * Ids      when records may be lost, UIDNEXT, email ids, mailbox ids and modseq jump ahead, so that
  *          none is used again. A mailbox whose own record is lost gets a new UIDVALIDITY.
+ * Devices  their records, hidden ids, policies and UIDLs are kept. A message that came back without
+ *          its record has a new email id, so a new UIDL, and is hidden from nobody.
  * Derived  kept texts for searching are left out; they are made again.
  */
 #ifndef STORE_REPAIR_H
