@@ -384,7 +384,7 @@ test_snapshot_during_commits(void **state)
 	pthread_t              thread;
 	void                  *wrong;
 	struct kv             *copy;
-	char                   dirs[4][80];
+	char                   dirs[4][100];
 	uint64_t               a, b;
 
 	assert_ok(pthread_create(&thread, NULL, write_until_stopped, &w));

@@ -11,7 +11,7 @@
 static struct tls *
 load(size_t n, const char *const *files)
 {
-	struct tls_pair pairs[4];
+	struct tls_pair pairs[4] = { 0 };
 	OWN_BUF struct buf detail = BUF_INIT(1000);
 	struct tls     *tls;
 
