@@ -69,12 +69,33 @@ write_one(struct control *c, const struct export_target *t, const json_t *head, 
 	return r != EXIT_OK ? r : export_message(t, &m);
 }
 
+static void
+tell_damaged(const json_t *head)
+{
+	const char *text = json_string_value(json_object_get(head, "text"));
+
+	tell("mailbox %s, UID %lld cannot be read: %s",
+	    json_string_value(json_object_get(head, "mailbox")),
+	    json_integer_value(json_object_get(head, "uid")), text != NULL ? text : "failed");
+}
+
+static int
+finish(const json_t *reply, const struct export_target *t, bool begun, uint64_t failed)
+{
+	int r = control_check(reply);
+
+	if (r == EXIT_OK && !begun)
+		r = export_begin(t);
+	return r == EXIT_OK && failed != 0 ? EXIT_PARTLY : r;
+}
+
 /* Messages come until the object that has "ok". */
 static int
 write_all(struct control *c, const struct export_target *t, uint64_t *n)
 {
 	OWN_BUF struct buf bytes = BUF_INIT(MESSAGE_MAX);
 	bool               begun = false;
+	uint64_t           failed = 0;
 
 	for (;;) {
 		json_t *head;
@@ -83,9 +104,15 @@ write_all(struct control *c, const struct export_target *t, uint64_t *n)
 		if (r != EXIT_OK)
 			return r;
 		if (json_object_get(head, "ok") != NULL) {
-			r = control_check(head);
+			r = finish(head, t, begun, failed);
 			json_decref(head);
-			return r != EXIT_OK || begun ? r : export_begin(t);
+			return r;
+		}
+		if (json_is_true(json_object_get(head, "damaged"))) {
+			tell_damaged(head);
+			failed++;
+			json_decref(head);
+			continue;
 		}
 		if (!begun)
 			r = export_begin(t);

@@ -295,3 +295,8 @@ def test_export_of_a_damaged_store():
         assert sums(store.path) == before
         assert not saved - store.messages
         assert 1 <= sum((store.messages - saved).values()) <= 2
+        # A running server tells of it and goes on, too.
+        server = Server(listeners=("imap", "lmtp"), data=store.path)
+        server.start()
+        assert export(store.path, (0, PARTLY)) == saved
+        server.stop()

@@ -5,8 +5,9 @@
  * Wire     one JSON object a line asks, one answers: {"op": NAME, ...} gives {"ok": true, ...} or
  *          {"ok": false, "error": NAME of error.def, "text": ..., "about": ...}. Requests may be
  *          pipelined; answers come in order.
- *          "append" is followed by "size" raw bytes; "export" answers one object with "size" and
- *          that many raw bytes for each message, then the closing {"ok": ...}.
+ *          "append" and "account-uidl" are followed by "size" raw bytes. "export" answers one
+ *          object with "size" and that many raw bytes for each message, {"damaged": true,
+ *          "mailbox", "uid", "text"} for one that cannot be read, then the closing {"ok": ...}.
  * Access   a unix socket of mode 0600, or a socketpair within the process: whoever can open it is
  *          the operator.
  * Ops      the table in admin_ops.c.

@@ -196,25 +196,95 @@ announce(struct admin *s)
 	json_decref(o);
 }
 
-/* Finds the next message: 1, 0 when there are no more, or an error. */
-static int
-next_message(struct admin_export *e)
+/* Tells of a message that cannot be exported; uid 0: nor can what comes after it in its mailbox. */
+static void
+tell_damaged(struct admin *s, uint32_t uid, int err)
 {
+	struct admin_export *e = &s->export;
+	struct str           mailbox = e->mailboxes[e->at].name;
+	struct buf          *out = conn_output(s->conn);
+	json_t              *o = json_object();
+
+	json_object_set_new(o, "damaged", json_true());
+	json_object_set_new(o, "mailbox", json_stringn(mailbox.p, mailbox.n));
+	json_object_set_new(o, "uid", json_integer(uid));
+	json_object_set_new(o, "text", json_string(error_row(err)->text));
+	if (json_dump_callback(o, admin_put_json, out, JSON_COMPACT) != 0)
+		out->err = E_NOMEM;
+	buf_byte(out, '\n');
+	json_decref(o);
+}
+
+/* The export tells of it and goes on. */
+static bool
+is_damage(int err)
+{
+	return err == E_CORRUPT || err == E_NOT_FOUND || err == E_IO;
+}
+
+/* Looks for the next message in a mailbox: 1, 0 at its end, or an error: then e->next_uid is behind
+ * what cannot be read, or 0. */
+static int
+look_in_mailbox(struct admin_export *e, mailbox_id id)
+{
+	OWN(message_iter) it = NULL;
+	uint32_t from = e->next_uid;
+	int      r;
+
+	e->message = (struct message){ 0 };
+	e->next_uid = 0;
+	r = message_scan(e->account, id, from, UINT32_MAX, SCAN_RECORDS, &it);
+	if (r == 0)
+		r = message_iter_next(it, &e->message, NULL);
+	if ((r == 1 || r == E_CORRUPT) && e->message.uid >= from)
+		e->next_uid = e->message.uid + 1;
+	return r;
+}
+
+/* What is announced has to be sent: so all of it is read before. */
+static int
+try_message(const struct admin_export *e)
+{
+	OWN_BUF struct buf piece = BUF_INIT(KV_BLOB_PIECE);
+	int                r = 0;
+
+	for (uint64_t at = 0; r == 0 && at < e->message.size; at += KV_BLOB_PIECE) {
+		uint64_t left = e->message.size - at;
+		size_t   n = left < KV_BLOB_PIECE ? (size_t)left : KV_BLOB_PIECE;
+
+		buf_reset(&piece);
+		r = message_read(e->account, &e->message, at, n, &piece);
+		if (r == 0 && piece.n != n)
+			r = E_CORRUPT;
+	}
+	return r;
+}
+
+/* Finds the next message that can be read: 1, 0 when there are no more, or an error. 0 with e->at
+ * inside: only told of one that cannot. */
+static int
+next_message(struct admin *s)
+{
+	struct admin_export *e = &s->export;
+
 	for (; e->at < e->n_mailboxes; e->at++, e->next_uid = 1) {
-		OWN(message_iter) it = NULL;
 		mailbox_id id = e->mailboxes[e->at].id;
 		int        r;
 
 		if (id == 0 || e->mailboxes[e->at].no_select || e->next_uid == 0)
 			continue;
-		r = message_scan(e->account, id, e->next_uid, UINT32_MAX, SCAN_RECORDS, &it);
-		if (r == 0)
-			r = message_iter_next(it, &e->message, NULL);
+		r = look_in_mailbox(e, id);
 		if (r == 0)
 			continue;
 		if (r == 1)
-			e->next_uid = e->message.uid + 1;
-		return r;
+			r = try_message(e);
+		if (r == 0)
+			return 1;
+		if (!is_damage(r))
+			return r;
+		tell_damaged(s, e->message.uid, r);
+		e->message.size = 0;
+		return 0;
 	}
 	return 0;
 }
@@ -229,12 +299,13 @@ admin_export_more(struct admin *s)
 		size_t   n = left < KV_BLOB_PIECE ? (size_t)left : KV_BLOB_PIECE;
 
 		if (left == 0) {
-			int r = next_message(e);
+			int r = next_message(s);
 
-			if (r <= 0)
-				return s->err = r, STEP_DONE;
 			e->sent = 0;
-			announce(s);
+			if (r < 0 || (r == 0 && e->at == e->n_mailboxes))
+				return s->err = r, STEP_DONE;
+			if (r == 1)
+				announce(s);
 			continue;
 		}
 		s->err = message_read(e->account, &e->message, e->sent, n, conn_output(s->conn));
