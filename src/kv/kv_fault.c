@@ -22,9 +22,9 @@ fault_of(struct kv *kv)
 	return CONTAINER_OF(kv, struct fault, kv);
 }
 
-/* Counts an operation. The error that it has to give, or 0. */
+/* Counts an operation. The error that is its turn, or 0. */
 static int
-refused(struct fault *f)
+turn(struct fault *f)
 {
 	unsigned long n = atomic_fetch_add(&f->made, 1) + 1, nth = atomic_load(&f->nth);
 
@@ -33,12 +33,23 @@ refused(struct fault *f)
 	return atomic_load(&f->err);
 }
 
+/* The error that a read has to give, or 0. */
+static int
+refused(struct fault *f)
+{
+	int r = turn(f);
+
+	return r == E_READ_ONLY ? 0 : r;
+}
+
 /* The same for a write or a sync: after it failed nobody knows what is on disk. */
 static int
 refused_write(struct fault *f)
 {
-	int r = refused(f);
+	int r = turn(f);
 
+	if (r == E_READ_ONLY)
+		r = E_IO; /* as the engine calls it */
 	if (r == E_IO || r == E_DISK_FULL)
 		f->inner->ops->set_failed(f->inner, r);
 	return r;

@@ -34,7 +34,8 @@ int kv_mem_crash(struct kv *, struct kv **ret);
  * Returns the number of operations since the last call. Each function on partitions and blobs is
  * one, a scan is two (its opening and its first step), a kv_wait for what is durable is none. A
  * write or wait that fails with E_IO or E_DISK_FULL leaves the wrapped engine failed until kv_heal,
- * which over kv_mem loses what was not durable, as a disk may. */
+ * which over kv_mem loses what was not durable, as a disk may. E_READ_ONLY: so do writes and waits
+ * with E_IO, and reads go on, as on a disk that takes no writes. */
 unsigned long kv_fault_set(struct kv *, unsigned long nth, bool sticky, int err);
 /* kv_fault: every sync takes this much longer, for the tests of slow disks. */
 void          kv_fault_slow(struct kv *, int64_t sync_ms);

@@ -3,7 +3,7 @@ protocol's own words, readers go on, nothing acknowledged is lost, and full serv
 The server makes these faults itself: it has to be built with -Dfaults=true."""
 import threading
 
-from faultwork import ANN, BOB, Control, read_all, server_with_mail
+from faultwork import ANN, BOB, Control, read_all, readers_go_on, server_with_mail
 from harness import eventually
 from imapwire import Imap
 from load import letter
@@ -32,6 +32,23 @@ def test_a_dead_disk_comes_back():
         control.fault(nth=1, sticky=True)
         for _ in range(3):
             assert all(work.all())
+        control.heal()
+        eventually(work.works)
+        work.check()
+        read_all(server)
+
+
+def test_a_disk_that_turns_read_only():
+    """Nothing can be written, all can be read, until the disk takes writes again."""
+    with server_with_mail() as (server, work):
+        control = Control(server)
+        probe = server.data / "store" / "probe"
+        control.fault(nth=1, sticky=True, error="read-only")
+        probe.mkdir()  # the file that is written to see whether the disk takes writes again
+        for _ in range(3):
+            assert all(work.all())
+            readers_go_on(server)
+        probe.rmdir()
         control.heal()
         eventually(work.works)
         work.check()

@@ -19,10 +19,11 @@ wanted_error(struct admin *s, int *ret)
 	*ret = E_IO;
 	if (admin_text(s, "error", &name) < 0 || str_eq(name, STR("io")))
 		return 0;
-	if (!str_eq(name, STR("disk-full")))
-		return admin_fail(s, E_PARAM, name);
 	*ret = E_DISK_FULL;
-	return 0;
+	if (str_eq(name, STR("disk-full")))
+		return 0;
+	*ret = E_READ_ONLY;
+	return str_eq(name, STR("read-only")) ? 0 : admin_fail(s, E_PARAM, name);
 }
 
 /* nth: operation of the engine that fails; sticky: all later ones too; slow_ms: of each sync;
