@@ -120,7 +120,6 @@ look_for_id(struct finder *f, struct arena *arena)
 			r = look_into(f, list[i].id);
 	if (r == 0)
 		r = look_into_expunged(f);
-	qsort(f->found, f->n, sizeof(*f->found), by_number);
 	return r;
 }
 
@@ -129,7 +128,7 @@ match_uidl(void *arg, const struct uidl *u)
 {
 	struct finder *f = arg;
 
-	if (str_eq(u->text, f->id))
+	if (str_eq(u->text, f->id) && (f->n == 0 || f->found[0] != u->email))
 		found(f, u->email);
 	return 0;
 }
@@ -159,22 +158,24 @@ find_messages(struct account *a, struct str what, struct arena *arena, email_id 
 	struct finder f = { .a = a, .id = what };
 	char         *id;
 	uint64_t      number;
-	int           r = 0;
+	int           r;
 
 	f.found = arena_alloc(arena, FOUND_MAX * sizeof(*f.found));
 	id = arena_printf(arena, str_starts(what, STR("<")) ? "%.*s" : "<%.*s>", STR_ARG(what));
 	if (f.found == NULL || id == NULL)
 		return E_NOMEM;
-	if (read_own_uidl(a, what, &number) || str_to_u64(what, &number) == 0)
+	/* A UIDL that was moved in may look like a number: both are told. */
+	if (read_own_uidl(a, what, &number) ||
+	    (what.n < UIDL_OWN_LEN && str_to_u64(what, &number) == 0))
 		found(&f, number);
-	else
-		r = uidl_scan(a, match_uidl, &f);
+	r = uidl_scan(a, match_uidl, &f);
 	if (r == 0 && f.n == 0) {
 		f.id = str_c(id);
 		r = look_for_id(&f, arena);
 	}
 	if (r < 0)
 		return r;
+	qsort(f.found, f.n, sizeof(*f.found), by_number);
 	*ret = f.found;
 	*ret_n = f.n;
 	return f.n != 0 ? 0 : E_NOT_FOUND;
