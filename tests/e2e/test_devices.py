@@ -118,6 +118,11 @@ def test_commands():
         shown = [["policy", "archive"], ["policy", "keep", "desk"], ["alarm", "75"]]
         assert lines_of(server, "account", "pop3", ANN) == shown
         assert devices(server)["desk"][""] == ["policy keep"]
+        # Before its first login, by its app password.
+        server.run("account", "app-password", "add", ANN, "Ann's new phone")
+        server.run("account", "pop3", ANN, "--device", "Ann's new phone", "--policy", "keep")
+        assert devices(server)["Ann's new phone"] == {"": ["policy keep"]}
+        server.run("account", "pop3", ANN, "--device", "Ann's new phone", "--policy", "default")
         server.run("account", "pop3", ANN, "--alarm", "off")
         assert ["alarm", "off"] in lines_of(server, "account", "pop3", ANN)
         server.run("account", "pop3", ANN, "--device", "desk", "--policy", "default")

@@ -1,4 +1,5 @@
 /* The operations on devices: who they are, what POP3 removals do, putting back what one removed. */
+#include "auth/app_password.h"
 #include "base/error.h"
 #include "serve/admin/session.h"
 #include "store/journal.h"
@@ -26,7 +27,7 @@ describe_device(const struct device_info *d)
 	json_t *o = json_object(), *uses = json_array();
 
 	for (size_t i = 0; i < ACTOR_PROTOCOLS; i++)
-		if (d->use[i].last_ms != 0)
+		if (i != ACTOR_ADMIN && d->use[i].last_ms != 0)
 			json_array_append_new(uses, describe_use((enum actor_protocol)i, &d->use[i]));
 	json_object_set_new(o, "name", admin_json_text(d->name));
 	json_object_set_new(o, "client", admin_json_text(d->client));
@@ -95,6 +96,25 @@ has(const struct admin *s, const char *key)
 	return json_object_get(s->request, key) != NULL;
 }
 
+/* One that has an app password may have a policy before it comes for the first time. */
+static int
+make_device(struct admin *s, struct account *account, struct str name, device_id *ret)
+{
+	struct actor         actor = admin_actor(s);
+	struct app_password *list;
+	struct str           address;
+	size_t               n;
+	int                  r = admin_text(s, "address", &address);
+
+	if (r == 0)
+		r = app_password_list(s->server->directory, address, &s->arena, &list, &n);
+	actor.device = name;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (str_eq(list[i].name, name))
+			return device_seen(account, &actor, ret);
+	return r < 0 ? r : E_NOT_FOUND;
+}
+
 static int
 set_device_policy(struct admin *s, struct account *account, enum pop3_policy policy)
 {
@@ -105,10 +125,13 @@ set_device_policy(struct admin *s, struct account *account, enum pop3_policy pol
 
 	if (r == 0)
 		r = device_find(account, name, &id);
+	if (r == E_NOT_FOUND)
+		r = make_device(s, account, name, &id);
 	if (r == 0)
 		r = device_policy_set(account, id, policy, &actor);
-	return r == E_NOT_FOUND ? admin_fail(s, r, STR("a device of that name that has logged in")) :
-				  r;
+	if (r != E_NOT_FOUND)
+		return r;
+	return admin_fail(s, r, STR("a device that has logged in, or an app password, of that name"));
 }
 
 static int
