@@ -71,7 +71,8 @@ print_use(const json_t *use)
 {
 	char first[WHEN_TEXT_MAX], last[WHEN_TEXT_MAX];
 
-	printf("\t%s\tfirst %s\tlast %s\tfrom ", json_string_value(json_object_get(use, "protocol")),
+	printf("\t%s\tfirst %s\tlast %s\tfrom ",
+	    json_string_value(json_object_get(use, "protocol")),
 	    when_text(number(use, "first_ms"), first), when_text(number(use, "last_ms"), last));
 	put_plain(text(use, "peer"));
 	printf("\t%lld sessions\tfetched %lld (%lld bytes)\tremoved %lld (%lld bytes)\n",

@@ -28,7 +28,8 @@ describe_device(const struct device_info *d)
 
 	for (size_t i = 0; i < ACTOR_PROTOCOLS; i++)
 		if (i != ACTOR_ADMIN && d->use[i].last_ms != 0)
-			json_array_append_new(uses, describe_use((enum actor_protocol)i, &d->use[i]));
+			json_array_append_new(
+			    uses, describe_use((enum actor_protocol)i, &d->use[i]));
 	json_object_set_new(o, "name", admin_json_text(d->name));
 	json_object_set_new(o, "client", admin_json_text(d->client));
 	json_object_set_new(o, "policy", json_string(admin_policy_name(d->policy)));
@@ -131,7 +132,8 @@ set_device_policy(struct admin *s, struct account *account, enum pop3_policy pol
 		r = device_policy_set(account, id, policy, &actor);
 	if (r != E_NOT_FOUND)
 		return r;
-	return admin_fail(s, r, STR("a device that has logged in, or an app password, of that name"));
+	return admin_fail(s, r,
+	    STR("a device that has logged in, or an app password, of that name"));
 }
 
 static int
@@ -157,7 +159,8 @@ read_alarm(struct admin *s, struct pop3_options *o)
 		return 0;
 	if (!json_is_integer(alarm) || json_integer_value(alarm) < 1 ||
 	    json_integer_value(alarm) > 100)
-		return admin_fail(s, E_PARAM, STR("an alarm is off, or a share of 1 to 100 percent"));
+		return admin_fail(s, E_PARAM,
+		    STR("an alarm is off, or a share of 1 to 100 percent"));
 	o->alarm_percent = (unsigned)json_integer_value(alarm);
 	return 0;
 }

@@ -153,7 +153,8 @@ read_own_uidl(struct account *a, struct str text, email_id *ret)
 }
 
 int
-find_messages(struct account *a, struct str what, struct arena *arena, email_id **ret, size_t *ret_n)
+find_messages(struct account *a, struct str what, struct arena *arena, email_id **ret,
+    size_t *ret_n)
 {
 	struct finder f = { .a = a, .id = what };
 	char         *id;

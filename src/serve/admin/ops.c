@@ -378,7 +378,8 @@ const struct admin_op ADMIN_OPS[] = {
 	{ "account-app-password-list", admin_run_app_list, false },     /* address -> app_passwords */
 	{ "account-app-password-remove", admin_run_app_remove, false }, /* address, name */
 	{ "account-devices",  admin_run_devices, false },    /* address -> devices, as account-pop3 */
-	{ "account-pop3",     admin_run_pop3, false },      /* address, policy, device, alarm -> the same */
+	{ "account-pop3",     admin_run_pop3, false },       /* address, policy, device, alarm ->
+	                                                        the same */
 	{ "account-journal",  admin_run_journal, false },    /* address, message, since_ms, after,
 	                                                        skip -> events, next */
 	{ "account-restore",  admin_run_journal_restore, false }, /* address, since_ms, by ->

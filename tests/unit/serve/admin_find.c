@@ -1,4 +1,4 @@
-/* Tests of serve/admin/find: the Message-ID in an envelope, messages by what people know of them. */
+/* Tests of serve/admin/find: the Message-ID in an envelope; messages by what is known of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -89,8 +89,11 @@ test_counts(void **state)
 	        "1> c4 LOGOUT\n"
 	        "1! c4\n"
 	        "1.\n");
-	for (int i = 0; i < 1000 && device_named(r, "phone", &arena).use[ACTOR_IMAP].fetched_n == 0; i++)
+	for (int i = 0; i < 1000; i++) {
+		if (device_named(r, "phone", &arena).use[ACTOR_IMAP].fetched_n != 0)
+			break;
 		usleep(10000); /* the session ends after its last byte */
+	}
 	d = device_named(r, "phone", &arena);
 	assert_true(str_eq(d.client, STR("Thunderbird \xef\xbf\xbd.5")));
 	assert_int_equal(use->sessions, 1);
