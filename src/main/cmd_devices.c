@@ -209,8 +209,8 @@ cmd_account_restore(const struct command *c, const struct options *o, struct are
 	r = control_check(reply);
 	/* Also when it ended early: the quota. */
 	if (json_object_get(reply, "restored") != NULL)
-		printf("%lld messages put back, %lld marked unread again, %lld shown to their device "
-		       "again\n",
+		printf("%lld messages put back, %lld marked unread again, %lld shown to their "
+		       "device again\n",
 		    number(reply, "restored"), number(reply, "unread"), number(reply, "unhidden"));
 	if (r != EXIT_OK && number(reply, "restored") != 0)
 		r = EXIT_PARTLY;

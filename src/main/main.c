@@ -42,15 +42,16 @@ static const struct command COMMANDS[] = {
 	{ "account", "devices", 1, 1, 0, cmd_devices, "account devices ADDRESS",
 	    "print who logs in under which name, and what each fetched and removed" },
 	{ "account", "pop3", 1, 1, OPT_POLICY | OPT_DEVICE | OPT_ALARM, cmd_pop3,
-	    "account pop3 ADDRESS [--policy keep|read|archive|trash|delete|default [--device NAME]] "
-	    "[--alarm off|PERCENT]",
+	    "account pop3 ADDRESS [--policy keep|read|archive|trash|delete|default "
+	    "[--device NAME]] [--alarm off|PERCENT]",
 	    "print or set what a POP3 program's deletion does with the mail" },
 	{ "account", "journal", 1, 1, OPT_MESSAGE | OPT_SINCE, cmd_journal,
 	    "account journal ADDRESS [--message ID] [--since TIME]",
 	    "print who delivered, read, moved and removed which message, and when" },
 	{ "account", "restore", 1, 1, OPT_SINCE | OPT_BY, cmd_account_restore,
 	    "account restore ADDRESS --since TIME [--by DEVICE]",
-	    "put back what was removed since then; TIME: 2h, 3d, 2026-11-22, \"2026-11-22 08:30\"" },
+	    "put back what was removed since then; TIME: 2h, 3d, 2026-11-22, "
+	    "\"2026-11-22 08:30\"" },
 	{ "account", "uidl", 2, 2, 0, cmd_uidl, "account uidl ADDRESS FILE",
 	    "give messages the UIDLs of another server: lines of UIDL, TAB, Message-ID" },
 	{ "alias", "add", 2, ANY, 0, cmd_alias_add, "alias add ADDRESS TARGET...",

@@ -78,8 +78,8 @@ put_header(const struct alarm_letter *l, struct buf *to)
 static void
 put_facts(const struct alarm_letter *l, struct buf *to)
 {
-	put(to, "A program that reads your mail by POP3 has removed a good part of your Inbox. It was");
-	put(to, "not known here before, or it was not seen for a long time.");
+	put(to, "A program that reads your mail by POP3 has removed a good part of your");
+	put(to, "Inbox. It was not known here before, or it was not seen for a long time.");
 	put(to, "");
 	buf_str(to, STR("  Device:   "));
 	if (l->device.n != 0)
@@ -103,14 +103,16 @@ fate(enum pop3_policy policy)
 	case POP3_ARCHIVE:
 		return "They are in your archive mailbox now, and stay there.";
 	case POP3_TRASH:
-		return "They are in your Trash now, and go from there after the time that this server\r\n"
-		       "keeps removed mail (30 days, unless its operator has chosen another).";
+		return "They are in your Trash now, and go from there after the time that this\r\n"
+		       "server keeps removed mail (30 days, unless its operator has chosen\r\n"
+		       "another).";
 	case POP3_DELETE:
-		return "They were deleted. They can be put back within the time that this server keeps\r\n"
-		       "removed mail (30 days, unless its operator has chosen another).";
+		return "They were deleted. They can be put back within the time that this\r\n"
+		       "server keeps removed mail (30 days, unless its operator has chosen\r\n"
+		       "another).";
 	default: /* since it was changed */
-		return "Each can be put back within the time that this server keeps removed mail (30 days,\r\n"
-		       "unless its operator has chosen another).";
+		return "Each can be put back within the time that this server keeps removed\r\n"
+		       "mail (30 days, unless its operator has chosen another).";
 	}
 }
 
@@ -128,11 +130,11 @@ alarm_put_letter(const struct alarm_letter *l, struct buf *to)
 	put_facts(l, to);
 	put(to, fate(l->policy));
 	put(to, "");
-	put(to, "If that is what you wanted, there is nothing to do. You will not be told again about");
-	put(to, "this device for 30 days.");
+	put(to, "If that is what you wanted, there is nothing to do. You will not be told");
+	put(to, "again about this device for 30 days.");
 	put(to, "");
-	put(to, "If not, change your password, and ask the operator of this server to put everything");
-	put(to, "back as it was:");
+	put(to, "If not, change your password, and ask the operator of this server to put");
+	put(to, "everything back as it was:");
 	put(to, "");
 	put_command(to, "restore", l);
 	buf_str(to, STR(" --since "));
@@ -140,8 +142,9 @@ alarm_put_letter(const struct alarm_letter *l, struct buf *to)
 	buf_str(to, STR(" --by "));
 	put_word(to, l->device);
 	buf_str(to, STR("\r\n\r\n"));
-	put(to, "What this device's removals do is a choice: keep the mail in the Inbox, mark it as");
-	put(to, "read, archive it, move it to the Trash, or delete it. To keep it from now on:");
+	put(to, "What this device's removals do is a choice: keep the mail in the Inbox,");
+	put(to, "mark it as read, archive it, move it to the Trash, or delete it. To keep");
+	put(to, "it from now on:");
 	put(to, "");
 	put_command(to, "pop3", l);
 	buf_str(to, STR(" --policy keep --device "));

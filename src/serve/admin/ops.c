@@ -374,10 +374,10 @@ const struct admin_op ADMIN_OPS[] = {
 	{ "account-remove",   run_account_remove, false },   /* addresses */
 	{ "account-list",     run_account_list, false },     /* -> accounts */
 	{ "account-show",     run_account_show, false },     /* addresses -> accounts, mailboxes */
-	{ "account-app-password-add", admin_run_app_add, false },       /* address, name, protocols */
-	{ "account-app-password-list", admin_run_app_list, false },     /* address -> app_passwords */
+	{ "account-app-password-add", admin_run_app_add, false }, /* address, name, protocols */
+	{ "account-app-password-list", admin_run_app_list, false }, /* address -> app_passwords */
 	{ "account-app-password-remove", admin_run_app_remove, false }, /* address, name */
-	{ "account-devices",  admin_run_devices, false },    /* address -> devices, as account-pop3 */
+	{ "account-devices",  admin_run_devices, false }, /* address -> devices, policy, alarm */
 	{ "account-pop3",     admin_run_pop3, false },       /* address, policy, device, alarm ->
 	                                                        the same */
 	{ "account-journal",  admin_run_journal, false },    /* address, message, since_ms, after,
@@ -389,7 +389,7 @@ const struct admin_op ADMIN_OPS[] = {
 	{ "alias-remove",     run_alias_remove, false },     /* address, targets (none: all) */
 	{ "alias-list",       run_alias_list, false },       /* -> aliases */
 	{ "snapshot",         admin_run_snapshot, false },     /* dir */
-	{ "message-list",     admin_run_message_list, false }, /* account, mailbox, from -> messages */
+	{ "message-list",     admin_run_message_list, false }, /* account, mailbox, from */
 	{ "unexpunge",        admin_run_unexpunge, false },    /* account, mailbox, email */
 #ifdef POSTRIDER_FAULTS
 	{ "fault",            admin_run_fault, false },      /* see fault.c */
