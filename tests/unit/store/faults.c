@@ -537,8 +537,10 @@ each_allocation(void **state, bool sticky)
 	start(&c, *state);
 	assert_ok(go(&c));
 	n = mem_fault_set(0, 0);
-	if (n == 0)
+	if (n == 0) {
+		free(c.large);
 		skip();
+	}
 	for (unsigned long nth = 1; nth <= n; nth++) {
 		go_with_fault(&c, arm_memory, nth);
 		if (nth % 25 == 0) {
