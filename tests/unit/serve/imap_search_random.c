@@ -55,8 +55,8 @@ fill(struct rig *r)
 		unsigned size = 1 + pick(60);
 		char     date[40];
 
-		snprintf(date, sizeof(date), "%2u-Feb-1994 %02u:30:00 %c%02u00", 1 + pick(20), pick(24),
-		    pick(2) != 0 ? '+' : '-', pick(13));
+		snprintf(date, sizeof(date), "%2u-Feb-1994 %02u:30:00 %c%02u00", 1 + pick(20),
+		    pick(24), pick(2) != 0 ? '+' : '-', pick(13));
 		append(r, "mem", date, size);
 		append(r, "odd", date, size);
 	}
