@@ -84,7 +84,8 @@ send_message(struct str in, size_t one, size_t two)
 	canonical(in, &want);
 	hold(str_eq(buf_view(&back), buf_view(&want)));
 	/* The size that LIST tells. */
-	hold(want.n == in.n + bare_lf_count(in, '\n') + (in.n > 0 && in.p[in.n - 1] != '\n' ? 2 : 0));
+	hold(want.n == in.n + bare_lf_count(in, '\n') +
+	    (in.n > 0 && in.p[in.n - 1] != '\n' ? 2 : 0));
 }
 
 static void

@@ -109,10 +109,8 @@ struct conn {
 	const struct session_type *type;
 	void                      *server;
 	void                      *session;
-	bool                       opened;      /* the session is there */
-	bool                       had_session;
-	bool                       boundary;
-	bool                       stop_told;
+	bool                       opened, had_session; /* the session is there; was there */
+	bool                       boundary, stop_told;
 	bool                       peer_ends; /* conn_peer_ends was called */
 	bool                       in_pieces; /* what was sent last may end in the middle */
 	bool                       dead;  /* the wire is gone, but the session waits for a wake */
@@ -176,9 +174,7 @@ bool    conn_has_unread(struct conn *);
 /* Gives back lent memory, and empty buffers, before the connection leaves the worker. */
 int     conn_settle(struct conn *);
 void    conn_borrow_output(struct conn *);
-/* Throws away what came. */
-void    conn_forget_input(struct conn *);
-/* Frees both buffers. */
-void    conn_drop_buffers(struct conn *);
+void    conn_forget_input(struct conn *); /* throws away what came */
+void    conn_drop_buffers(struct conn *); /* frees both */
 
 #endif

@@ -152,8 +152,8 @@ void conn_wake_after(struct conn *, int64_t ms);
  * best, so that the stop comes between two. */
 void conn_at_boundary(struct conn *, bool);
 
-/* The client has asked for the end, and sends no more (LOGOUT, QUIT): STEP_CLOSE need not wait until
- * it has closed its side, unless input is there all the same. */
+/* The client has asked for the end, and sends no more (LOGOUT, QUIT): STEP_CLOSE need not wait
+ * until it has closed its side, unless input is there all the same. */
 void conn_peer_ends(struct conn *);
 
 /* From any thread, as long as the session is known to be open (the caller holds the watch lock, or

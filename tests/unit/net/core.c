@@ -284,8 +284,8 @@ test_park(void **state)
 	client_expect(&c, "woken");
 	client_expect(&c, "x");
 	client_expect(&c, "y");
-	/* A delay, moved by the clock: a day, so that no real time counts. Two shorter ones of another
-	 * client that are over tell that the long one was looked at. */
+	/* A delay, moved by the clock: a day, so that no real time counts. Two shorter ones of
+	 * another client that are over tell that the long one was looked at. */
 	client_open(&other, port);
 	client_expect(&other, "hi");
 	client_send(&c, "DELAY 86400000\r\n");

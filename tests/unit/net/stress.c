@@ -1,7 +1,7 @@
 /*
- * Tests of net/: nothing that comes is forgotten. Clients write their commands in pieces of any size,
- * read the answers when they like, and end by a word or by closing their half. Each knows all that it
- * has to hear: who waits in vain has met an event that was lost.
+ * Tests of net/: nothing that comes is forgotten. Clients write their commands in pieces of any
+ * size, read the answers when they like, and end by a word or by closing their half. Each knows all
+ * that it has to hear: who waits in vain has met an event that was lost.
  */
 #include "rig.h"
 
@@ -347,7 +347,8 @@ test_nothing_is_lost(void **state)
 	for (int i = 0; i < CLIENTS; i++) {
 		pthread_join(peer[i].thread, NULL);
 		if (peer[i].trouble != NULL)
-			fail_msg("seed %llu, way %d, round %d, %zu of %zu said, %zu of %zu heard: %s",
+			fail_msg("seed %llu, way %d, round %d, %zu of %zu said, "
+			         "%zu of %zu heard: %s",
 			    (unsigned long long)seed + (unsigned)i, (int)peer[i].way,
 			    peer[i].rounds, peer[i].sent, peer[i].out.n, peer[i].heard,
 			    peer[i].want.n, peer[i].trouble);

@@ -242,7 +242,8 @@ test_journal_and_ledger(void **state)
 	say(c, "DELE 1", "+OK");
 	say(c, "QUIT", "+OK bye, 2 messages left");
 	/* Before the client knows. */
-	check_journal(r, (struct seen){ .fetched = 4, .moved = 1, .read = 1, .fetched_first = true },
+	check_journal(r,
+	    (struct seen){ .fetched = 4, .moved = 1, .read = 1, .fetched_first = true },
 	    (struct device_counts){ 5, (uint64_t)5 * SIZE, 1, SIZE }, 2);
 	client_close(c);
 }
@@ -282,7 +283,8 @@ test_many_sessions(void **state)
 		c[i] = client_login(r);
 	}
 	for (unsigned i = 0; i < N; i++) {
-		snprintf(want, sizeof(want), "+OK %u %u", i + 1, (i + 1) * (unsigned)strlen(MESSAGE));
+		snprintf(want, sizeof(want), "+OK %u %u", i + 1,
+		    (i + 1) * (unsigned)strlen(MESSAGE));
 		say(c[i], "STAT", want);
 		snprintf(line, sizeof(line), "DELE %u", i + 1);
 		say(c[i], line, "+OK");

@@ -251,8 +251,8 @@ test_room(void **state)
 	env_verify(e);
 }
 
-/* Three devices that download and delete, each at its own pace, over a hundred days: each gets every
- * message exactly once. */
+/* Three devices that download and delete, each at its own pace, over a hundred days: each gets
+ * every message exactly once. */
 static void
 test_hundred_days(void **state)
 {

@@ -5,54 +5,12 @@
  * from the change log alone, and must come to the same UIDs.
  * MODEL_SEED and MODEL_STEPS in the environment run another course.
  */
-#include "devices.h"
+#include "model.h"
 
 #include <stdlib.h>
 
-enum { BOXES = 40, MESSAGES = 400, KEYWORDS = 5, DEVICES = 3, EMAILS = 20000 };
-
-struct model_message {
-	uint32_t uid;
-	email_id email;
-	uint64_t thread;
-	unsigned system;
-	uint64_t keywords;
-	uint64_t size;
-	unsigned body; /* number of its text */
-};
-
-struct model_box {
-	bool                 used, no_select, subscribed;
-	char                 name[64];
-	mailbox_id           id;
-	uint32_t             uidvalidity, uidnext, recent_from;
-	struct model_message m[MESSAGES];
-	size_t               n;
-	struct ranges        client; /* UIDs as the change log tells them */
-};
-
-struct model_gone {
-	struct model_message m;
-	mailbox_id           box;
-};
-
-struct model {
-	struct env       *e;
-	uint64_t          rand;
-	struct model_box  boxes[BOXES];
-	struct model_gone gone[4 * MESSAGES];
-	size_t            n_gone;
-	unsigned          n_keywords;
-	email_id          last_email;
-	uint32_t          last_uidvalidity;
-	uint64_t          client_modseq;
-	unsigned          next_body;
-	bool              hidden[DEVICES][EMAILS];
-	bool              left[EMAILS]; /* INBOX, by POP3 */
-};
-
-static unsigned
-pick_number(struct model *md, unsigned n)
+unsigned
+model_pick(struct model *md, unsigned n)
 {
 	md->rand = md->rand * 6364136223846793005u + 1442695040888963407u;
 	return (unsigned)(md->rand >> 33) % n;
@@ -62,15 +20,15 @@ static struct model_box *
 pick_box(struct model *md)
 {
 	for (;;) {
-		struct model_box *b = &md->boxes[pick_number(md, BOXES)];
+		struct model_box *b = &md->boxes[model_pick(md, BOXES)];
 
 		if (b->used && !b->no_select)
 			return b;
 	}
 }
 
-static struct model_box *
-named(struct model *md, const char *name)
+struct model_box *
+model_named(struct model *md, const char *name)
 {
 	for (size_t i = 0; i < BOXES; i++)
 		if (md->boxes[i].used && strcmp(md->boxes[i].name, name) == 0)
@@ -91,22 +49,22 @@ static struct ranges
 pick_uids(struct model *md, const struct model_box *b)
 {
 	struct ranges set = { 0 };
-	unsigned      n = 1 + pick_number(md, 4);
+	unsigned      n = 1 + model_pick(md, 4);
 
-	if (pick_number(md, 10) == 0) {
+	if (model_pick(md, 10) == 0) {
 		assert_ok(ranges_add(&set, 1, UINT32_MAX));
 		return set;
 	}
 	while (n-- > 0) {
-		uint32_t lo = 1 + pick_number(md, b->uidnext), len = pick_number(md, 6);
+		uint32_t lo = 1 + model_pick(md, b->uidnext), len = model_pick(md, 6);
 
 		assert_ok(ranges_add(&set, lo, lo + len));
 	}
 	return set;
 }
 
-static void
-body_text(unsigned body, char text[200])
+void
+model_body(unsigned body, char text[200])
 {
 	int n = snprintf(text, 200, "Message-ID: <%u@model>\r\nSubject: %u\r\n\r\n", body, body);
 
@@ -143,11 +101,11 @@ do_append(struct model *md)
 
 	if (b->n == MESSAGES)
 		return;
-	m.system = pick_number(md, 32);
-	m.keywords = md->n_keywords != 0 ? pick_number(md, 1u << md->n_keywords) : 0;
+	m.system = model_pick(md, 32);
+	m.keywords = md->n_keywords != 0 ? model_pick(md, 1u << md->n_keywords) : 0;
 	flags.system = m.system;
 	flags.keywords[0] = m.keywords;
-	body_text(m.body, text);
+	model_body(m.body, text);
 	m.size = strlen(text);
 	assert_ok(try_append(md->e, b->id, str_c(text), flags, &done));
 	m.email = m.thread = ++md->last_email;
@@ -160,11 +118,11 @@ do_flags(struct model *md)
 {
 	struct model_box        *b = pick_box(md);
 	OWN_RANGES struct ranges set = pick_uids(md, b), changed = { 0 }, want = { 0 };
-	struct flag_change       change = { .op = (enum flag_op)pick_number(md, 3) };
+	struct flag_change       change = { .op = (enum flag_op)model_pick(md, 3) };
 	uint32_t                 at = 0;
 
-	change.flags.system = pick_number(md, 32);
-	change.flags.keywords[0] = md->n_keywords != 0 ? pick_number(md, 1u << md->n_keywords) : 0;
+	change.flags.system = model_pick(md, 32);
+	change.flags.keywords[0] = md->n_keywords != 0 ? model_pick(md, 1u << md->n_keywords) : 0;
 	for (size_t i = 0; i < b->n; i++) {
 		struct model_message *m = &b->m[i];
 		unsigned              system = m->system;
@@ -197,7 +155,7 @@ do_transfer(struct model *md)
 {
 	struct model_box        *from = pick_box(md), *to = pick_box(md);
 	OWN_RANGES struct ranges set = pick_uids(md, from);
-	bool                     is_move = pick_number(md, 2) == 0;
+	bool                     is_move = model_pick(md, 2) == 0;
 	struct copied            copied = { 0 };
 	uint32_t                 end = from->uidnext, at = 0, n = 0;
 
@@ -247,8 +205,8 @@ do_expunge(struct model *md)
 {
 	struct model_box        *b = pick_box(md);
 	OWN_RANGES struct ranges set = pick_uids(md, b), removed = { 0 }, want = { 0 };
-	bool                     all = pick_number(md, 3) == 0;
-	bool                     any = !all && pick_number(md, 2) == 0;
+	bool                     all = model_pick(md, 3) == 0;
+	bool                     any = !all && model_pick(md, 2) == 0;
 	uint32_t                 at = 0;
 
 	if (md->n_gone + b->n > ARRAY_LEN(md->gone))
@@ -280,7 +238,7 @@ do_restore(struct model *md)
 
 	if (md->n_gone == 0 || b->n == MESSAGES)
 		return;
-	i = pick_number(md, (unsigned)md->n_gone);
+	i = model_pick(md, (unsigned)md->n_gone);
 	m = md->gone[i].m;
 	m.system &= ~(unsigned)FLAG_DELETED;
 	assert_ok(expunged_restore(md->e->a, m.email, b->id, &ACTOR, &done));
@@ -293,7 +251,7 @@ do_restore(struct model *md)
 static struct model_box *
 model_create(struct model *md, const char *name, mailbox_id id)
 {
-	struct model_box *b = named(md, name);
+	struct model_box *b = model_named(md, name);
 
 	for (size_t i = 0; b == NULL; i++) {
 		assert_true(i < BOXES);
@@ -312,12 +270,12 @@ static void
 pick_name(struct model *md, char name[64])
 {
 	static const char *const WORDS[] = { "a", "b", "c" };
-	unsigned                 depth = 1 + pick_number(md, 3);
+	unsigned                 depth = 1 + model_pick(md, 3);
 	size_t                   n = 0;
 
 	while (depth-- > 0)
 		n += (size_t)snprintf(
-		    name + n, 64 - n, "%s%s", n != 0 ? "/" : "", WORDS[pick_number(md, 3)]);
+		    name + n, 64 - n, "%s%s", n != 0 ? "/" : "", WORDS[model_pick(md, 3)]);
 }
 
 /* The levels above a name, in the order of their making. */
@@ -329,15 +287,15 @@ model_parents(struct model *md, const char *name)
 		mailbox_id id;
 
 		snprintf(level, sizeof(level), "%.*s", (int)(p - name), name);
-		if (named(md, level) != NULL)
+		if (model_named(md, level) != NULL)
 			continue;
 		assert_ok(mailbox_find(md->e->a, str_c(level), &id));
 		model_create(md, level, id);
 	}
 }
 
-static size_t
-n_boxes(struct model *md)
+size_t
+model_box_count(struct model *md)
 {
 	size_t n = 0;
 
@@ -355,8 +313,8 @@ do_create(struct model *md)
 	int               r;
 
 	pick_name(md, name);
-	b = named(md, name);
-	if (n_boxes(md) + 3 > BOXES)
+	b = model_named(md, name);
+	if (model_box_count(md) + 3 > BOXES)
 		return;
 	r = mailbox_create(md->e->a, str_c(name), 0, &ACTOR, &id);
 	if (b != NULL && !b->no_select) {
@@ -372,8 +330,8 @@ do_create(struct model *md)
 	model_create(md, name, id)->subscribed = subscribed;
 }
 
-static bool
-has_children(struct model *md, const char *name)
+bool
+model_has_children(struct model *md, const char *name)
 {
 	for (size_t i = 0; i < BOXES; i++)
 		if (md->boxes[i].used && is_below(md->boxes[i].name, name))
@@ -405,10 +363,10 @@ do_delete(struct model *md)
 	int               r;
 
 	pick_name(md, name);
-	b = named(md, name);
+	b = model_named(md, name);
 	if (b != NULL && md->n_gone + b->n > ARRAY_LEN(md->gone))
 		return;
-	parent = has_children(md, name);
+	parent = model_has_children(md, name);
 	r = mailbox_delete(md->e->a, str_c(name), &ACTOR);
 	if (b == NULL || (b->no_select && parent)) {
 		assert_int_equal(r, b == NULL ? E_NO_MAILBOX : E_HAS_CHILDREN);
@@ -435,13 +393,14 @@ do_rename(struct model *md)
 
 	pick_name(md, from);
 	pick_name(md, to);
-	b = named(md, from);
-	if (n_boxes(md) + 3 > BOXES)
+	b = model_named(md, from);
+	if (model_box_count(md) + 3 > BOXES)
 		return;
 	r = mailbox_rename(md->e->a, str_c(from), str_c(to), &ACTOR);
-	if (b == NULL || named(md, to) != NULL || is_below(to, from)) {
-		assert_int_equal(
-		    r, b == NULL ? E_NO_MAILBOX : named(md, to) != NULL ? E_EXISTS : E_CANNOT);
+	if (b == NULL || model_named(md, to) != NULL || is_below(to, from)) {
+		int want = model_named(md, to) != NULL ? E_EXISTS : E_CANNOT;
+
+		assert_int_equal(r, b == NULL ? E_NO_MAILBOX : want);
 		return;
 	}
 	assert_ok(r);
@@ -467,7 +426,7 @@ do_subscribe(struct model *md)
 {
 	struct model_box *b = pick_box(md);
 
-	b->subscribed = pick_number(md, 2) == 0;
+	b->subscribed = model_pick(md, 2) == 0;
 	assert_ok(mailbox_subscribe(md->e->a, str_c(b->name), b->subscribed, &ACTOR));
 }
 
@@ -501,7 +460,7 @@ do_view(struct model *md)
 
 /* --- POP3 --- */
 
-static const char *const DEVICE_NAMES[DEVICES] = { "", "phone", "desk" };
+const char *const MODEL_DEVICES[DEVICES] = { "", "phone", "desk" };
 
 static size_t
 find_email(const struct model_box *b, email_id email)
@@ -513,10 +472,10 @@ find_email(const struct model_box *b, email_id email)
 	return i;
 }
 
-static bool
+bool
 model_sees(struct model *md, unsigned device, email_id email)
 {
-	const struct model_box *inbox = named(md, "INBOX");
+	const struct model_box *inbox = model_named(md, "INBOX");
 
 	return !md->hidden[device][email] &&
 	    (md->left[email] || find_email(inbox, email) < inbox->n);
@@ -525,7 +484,7 @@ model_sees(struct model *md, unsigned device, email_id email)
 static void
 model_remove(struct model *md, unsigned device, enum pop3_policy policy, email_id email)
 {
-	struct model_box   *inbox = named(md, "INBOX");
+	struct model_box   *inbox = model_named(md, "INBOX");
 	size_t              i = find_email(inbox, email);
 	struct model_message m;
 
@@ -537,7 +496,7 @@ model_remove(struct model *md, unsigned device, enum pop3_policy policy, email_i
 		inbox->m[i].system |= FLAG_SEEN;
 	} else if (policy == POP3_ARCHIVE || policy == POP3_TRASH) {
 		box_take(inbox, i);
-		box_put(named(md, policy == POP3_TRASH ? "Trash" : "Archive"), m);
+		box_put(model_named(md, policy == POP3_TRASH ? "Trash" : "Archive"), m);
 		md->left[email] = true;
 	} else if (policy == POP3_DELETE) {
 		model_expunge(md, inbox, i);
@@ -548,19 +507,20 @@ model_remove(struct model *md, unsigned device, enum pop3_policy policy, email_i
 static void
 do_pop3(struct model *md)
 {
-	unsigned            device = pick_number(md, DEVICES), one_in = 1 + pick_number(md, 4);
-	enum pop3_policy    policy = (enum pop3_policy)(POP3_KEEP + pick_number(md, 5));
-	const struct actor  actor = pop3(DEVICE_NAMES[device]);
-	struct device_view  v = view(md->e, DEVICE_NAMES[device]);
+	unsigned            device = model_pick(md, DEVICES), one_in = 1 + model_pick(md, 4);
+	enum pop3_policy    policy = (enum pop3_policy)(POP3_KEEP + model_pick(md, 5));
+	const struct actor  actor = pop3(MODEL_DEVICES[device]);
+	struct device_view  v = view(md->e, MODEL_DEVICES[device]);
 	struct pop3_removal rm = { .device = v.device, .m = v.m, .n = v.n, .mark = 1 };
 	bool                done = false;
 
 	assert_ok(device_policy_set(md->e->a, v.device, policy, &ACTOR));
-	if (md->n_gone + v.n > ARRAY_LEN(md->gone) || named(md, "Trash")->n + v.n > MESSAGES ||
-	    named(md, "Archive")->n + v.n > MESSAGES)
+	if (md->n_gone + v.n > ARRAY_LEN(md->gone) ||
+	    model_named(md, "Trash")->n + v.n > MESSAGES ||
+	    model_named(md, "Archive")->n + v.n > MESSAGES)
 		done = true;
 	for (uint32_t i = 0; i < v.n; i++)
-		v.m[i].marks = pick_number(md, one_in) == 0;
+		v.m[i].marks = model_pick(md, one_in) == 0;
 	while (!done)
 		assert_ok(pop3_remove_part(md->e->a, &rm, &actor, &done));
 	for (uint32_t i = 0; i < rm.at; i++)
@@ -570,178 +530,13 @@ do_pop3(struct model *md)
 }
 
 static void
-check_views(struct model *md)
-{
-	assert_true(md->last_email < EMAILS);
-	for (unsigned device = 0; device < DEVICES; device++) {
-		struct device_view v = view(md->e, DEVICE_NAMES[device]);
-		uint32_t           n = 0;
-
-		for (email_id email = 1; email <= md->last_email; email++)
-			if (model_sees(md, device, email)) {
-				assert_true(n < v.n && v.m[n].email == email);
-				n++;
-			}
-		assert_int_equal(v.n, n);
-		device_view_done(&v);
-	}
-}
-
-static void
 do_reopen(struct model *md)
 {
 	assert_ok(account_barrier(md->e->a));
-	if (pick_number(md, 2) == 0)
+	if (model_pick(md, 2) == 0)
 		env_crash(md->e);
 	else
 		env_account(md->e);
-}
-
-/* --- comparing --- */
-
-static void
-check_message(struct model *md, const struct model_box *b, const struct model_message *want,
-    const struct message *m)
-{
-	OWN_BUF struct buf bytes = BUF_INIT(1000);
-	char               text[200];
-
-	assert_int_equal(m->uid, want->uid);
-	assert_true(m->email == want->email && m->size == want->size);
-	assert_int_equal(m->flags.system, want->system);
-	assert_true(m->flags.keywords[0] == want->keywords);
-	assert_true(m->modseq <= status(md->e, b->id).highest_modseq);
-	if (pick_number(md, 10) != 0)
-		return;
-	body_text(want->body, text);
-	assert_ok(message_read(md->e->a, m, 0, SIZE_MAX, &bytes));
-	assert_str(buf_view(&bytes), text);
-}
-
-static void
-check_box(struct model *md, const struct model_box *b)
-{
-	struct mailbox_status s = status(md->e, b->id), want = { 0 };
-	OWN(message_iter)     it = NULL;
-	struct message        m;
-
-	assert_ok(message_scan(md->e->a, b->id, 1, UINT32_MAX, SCAN_RECORDS, &it));
-	for (size_t i = 0; i < b->n; i++) {
-		assert_int_equal(message_iter_next(it, &m, NULL), 1);
-		check_message(md, b, &b->m[i], &m);
-		want.unseen += (b->m[i].system & FLAG_SEEN) == 0;
-		want.deleted += (b->m[i].system & FLAG_DELETED) != 0;
-		want.recent += b->m[i].uid >= b->recent_from;
-		want.size += b->m[i].size;
-	}
-	assert_int_equal(message_iter_next(it, &m, NULL), 0);
-	assert_int_equal(s.messages, b->n);
-	assert_int_equal(s.unseen, want.unseen);
-	assert_int_equal(s.deleted, want.deleted);
-	assert_int_equal(s.recent, want.recent);
-	assert_int_equal(s.size, want.size);
-	assert_int_equal(s.uidnext, b->uidnext);
-	assert_int_equal(s.uidvalidity, b->uidvalidity);
-}
-
-static int
-client_change(void *arg, const struct change *c)
-{
-	struct model *md = arg;
-
-	assert_true(c->modseq > md->client_modseq);
-	for (size_t i = 0; i < BOXES; i++) {
-		struct model_box *b = &md->boxes[i];
-
-		if (!b->used || b->id != c->mailbox)
-			continue;
-		if (c->kind == CHANGE_APPEND)
-			assert_ok(ranges_add(&b->client, c->uid_lo, c->uid_hi));
-		if (c->kind == CHANGE_EXPUNGE)
-			assert_ok(ranges_remove(&b->client, c->uid_lo, c->uid_hi));
-	}
-	return 0;
-}
-
-static void
-check_client(struct model *md)
-{
-	uint64_t upto;
-
-	assert_ok(change_scan(md->e->a, md->client_modseq, 0, client_change, md, &upto));
-	md->client_modseq = upto;
-	for (size_t i = 0; i < BOXES; i++) {
-		struct model_box *b = &md->boxes[i];
-
-		if (!b->used || b->no_select)
-			continue;
-		assert_int_equal(ranges_count(&b->client), b->n);
-		for (size_t j = 0; j < b->n; j++)
-			assert_true(ranges_has(&b->client, b->m[j].uid));
-	}
-}
-
-static void
-check_list(struct model *md)
-{
-	OWN_ARENA struct arena arena = ARENA_INIT(1 << 20);
-	struct mailbox_info   *info;
-	size_t                 n;
-
-	assert_ok(mailbox_list(md->e->a, &arena, &info, &n));
-	assert_int_equal(n, n_boxes(md));
-	for (size_t i = 0; i < n; i++) {
-		char                    name[64];
-		const struct model_box *b;
-
-		snprintf(name, sizeof(name), "%.*s", STR_ARG(info[i].name));
-		b = named(md, name);
-		assert_non_null(b);
-		assert_int_equal(info[i].id, b->id);
-		assert_int_equal(info[i].subscribed, b->subscribed);
-		assert_int_equal(info[i].no_select, b->no_select);
-		assert_int_equal(info[i].has_children, has_children(md, name));
-	}
-}
-
-static int
-check_gone(void *arg, const struct expunged *x)
-{
-	struct model *md = arg;
-
-	for (size_t i = 0; i < md->n_gone; i++)
-		if (md->gone[i].m.email == x->message.email) {
-			assert_int_equal(md->gone[i].box, x->mailbox);
-			assert_int_equal(md->gone[i].m.uid, x->message.uid);
-			return 0;
-		}
-	fail();
-	return 0;
-}
-
-static void
-check(struct model *md)
-{
-	struct quota       quota;
-	struct quota_usage use, want = { 0 };
-
-	check_list(md);
-	check_client(md);
-	for (size_t i = 0; i < BOXES; i++) {
-		const struct model_box *b = &md->boxes[i];
-
-		if (!b->used || b->no_select)
-			continue;
-		check_box(md, b);
-		want.count += b->n;
-		for (size_t j = 0; j < b->n; j++)
-			want.storage += b->m[j].size;
-	}
-	account_quota(md->e->a, &quota, &use);
-	assert_true(use.count == want.count && use.storage == want.storage);
-	assert_ok(expunged_scan(md->e->a, check_gone, md));
-	check_views(md);
-	env_verify(md->e);
 }
 
 /* --- the course --- */
@@ -763,7 +558,7 @@ step(struct model *md)
 
 	for (size_t i = 0; i < ARRAY_LEN(OPERATIONS); i++)
 		sum += OPERATIONS[i].weight;
-	at = pick_number(md, sum);
+	at = model_pick(md, sum);
 	for (size_t i = 0; i < ARRAY_LEN(OPERATIONS); i++) {
 		if (at < OPERATIONS[i].weight) {
 			OPERATIONS[i].run(md);
@@ -802,7 +597,7 @@ run_course(struct env *e, uint64_t seed, uint64_t steps)
 	}
 	for (uint64_t i = 0; i < steps; i++) {
 		step(md);
-		check(md);
+		model_check(md);
 	}
 	for (size_t i = 0; i < BOXES; i++)
 		ranges_done(&md->boxes[i].client);
