@@ -243,7 +243,8 @@ pop3_close(void *session)
 		log_event(LOG_INFO, "pop3-close", LOG_U("session", conn_id(s->conn)),
 		    LOG_S("peer", conn_peer(s->conn)), LOG_S("login", buf_view(&s->user)),
 		    LOG_U("messages", s->box.view.n), LOG_U("retr", s->n_retr),
-		    LOG_U("top", s->n_top), LOG_U("bytes", s->sent_bytes), LOG_U("deleted", s->n_removed));
+		    LOG_U("top", s->n_top), LOG_U("bytes", s->sent_bytes),
+		    LOG_U("deleted", s->n_removed));
 	pop3_note_fetched(s);
 	pop3_listing_done(s);
 	pop3_box_done(&s->box);
