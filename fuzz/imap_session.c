@@ -154,6 +154,13 @@ conn_net(struct conn *c)
 	return NULL;
 }
 
+bool
+net_stopping(struct net *net)
+{
+	(void)net;
+	return false;
+}
+
 int
 net_job(struct net *net, void (*fn)(void *arg), void *arg)
 {
