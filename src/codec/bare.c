@@ -33,8 +33,8 @@ count(const char *p, size_t n)
 {
 	size_t found = 0;
 
-	for (size_t i = 0; i < n; i++)
-		found += (size_t)IS_BARE(p[i - 1], p[i]);
+	for (const char *end = p + n; p < end; p++)
+		found += (size_t)IS_BARE(p[-1], *p);
 	return found;
 }
 
