@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/error.h"
+#include "store/carry_put.h"
 #include "store/ingest.h"
 #include "store/left.h"
 
@@ -42,13 +43,18 @@ message_of(const struct edit *e, const struct ingest *in, const struct append_op
 }
 
 static int
-append(struct edit *e, struct mailbox *box, struct ingest *in, const struct append_options *opt)
+append(struct edit *e, struct mailbox *box, struct ingest *in, const struct append_options *opt,
+    int *ret_uidl_err)
 {
 	struct edit_box *slot = edit_box(e, box);
 	struct message   m = message_of(e, in, opt);
 	int              r;
 
 	r = thread_join(e, &in->links, m.email, &m.thread);
+	if (r < 0)
+		return r;
+	if (opt->carried != NULL)
+		r = carry_put(e, box, &m, opt, ret_uidl_err);
 	if (r < 0)
 		return r;
 	e->rec.next_email++;
@@ -58,7 +64,10 @@ append(struct edit *e, struct mailbox *box, struct ingest *in, const struct appe
 	kv_ref(&e->batch, &in->blob, e->a->id, m.email);
 	edit_message_add(e, slot, &m, buf_view(&in->facts));
 	edit_use_more(e, &m);
-	return edit_commit(e, EDIT_DURABLE);
+	r = edit_commit(e, EDIT_DURABLE);
+	if (opt->carried != NULL)
+		carry_committed(e->a, opt, r);
+	return r;
 }
 
 static int
@@ -67,7 +76,7 @@ append_to(struct account *a, mailbox_id id, struct ingest *in, const struct appe
 {
 	OWN_EDIT struct edit e = { 0 };
 	struct mailbox      *box;
-	int                  r;
+	int                  r, uidl_err = 0;
 
 	ACCOUNT_SCOPE(a);
 	r = account_ready(a);
@@ -82,7 +91,7 @@ append_to(struct account *a, mailbox_id id, struct ingest *in, const struct appe
 	if (r < 0)
 		return r;
 	edit_begin(&e, a, actor);
-	r = append(&e, box, in, opt);
+	r = append(&e, box, in, opt, &uidl_err);
 	if (r < 0)
 		return r;
 	*ret = (struct appended){
@@ -91,6 +100,7 @@ append_to(struct account *a, mailbox_id id, struct ingest *in, const struct appe
 		.email = e.rec.next_email - 1,
 		.modseq = e.modseq,
 		.ticket = e.ticket,
+		.uidl_err = uidl_err,
 	};
 	return 0;
 }

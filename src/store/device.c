@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "store/carry.h"
 #include "store/hidden.h"
 #include "store/ledger.h"
 #include "store/name.h"
@@ -368,6 +369,92 @@ device_policy(struct account *a, device_id id, enum pop3_policy *ret)
 	if (r == 0)
 		*ret = ledger_policy(a, d);
 	return r;
+}
+
+/* --- as it was elsewhere --- */
+
+static int
+make_as(struct account *a, const struct device_info *info, const struct actor *actor)
+{
+	OWN_EDIT struct edit e = { 0 };
+	struct device_record rec = {
+		.name = device_name(info->name),
+		.client = str_head(info->client, DEVICE_CLIENT_MAX),
+		.policy = info->policy,
+		.alarm_ms = info->alarm_ms,
+	};
+	struct device *d;
+	int            r;
+
+	if (a->ledger->n >= DEVICES_MAX)
+		return E_LIMIT;
+	memcpy(rec.use, info->use, sizeof(rec.use));
+	edit_begin(&e, a, actor);
+	r = ledger_new(a, a->ledger->last + 1, &rec, &d);
+	if (r < 0)
+		return r;
+	ledger_put(&e, d);
+	r = edit_commit(&e, EDIT_DURABLE);
+	if (r < 0) {
+		ledger_free_device(d);
+		return r;
+	}
+	ledger_add(a, d, NULL);
+	return 0;
+}
+
+/* Strings of what it was never seen by; the rest comes with the commit. */
+static int
+fill_use(struct device_use *use, const struct device_use *from)
+{
+	struct str peer = use->peer;
+	int        r;
+
+	if (use->last_ms != 0 || from->last_ms == 0)
+		return 0;
+	r = ledger_set_str(&peer, from->peer);
+	if (r < 0)
+		return r;
+	*use = *from;
+	use->peer = peer;
+	return 0;
+}
+
+static int
+fill(struct account *a, struct device *d, const struct device_info *info,
+    const struct actor *actor)
+{
+	struct device_record rec;
+	int                  r = 0;
+
+	if (d->rec.client.n == 0)
+		r = ledger_set_str(&d->rec.client, str_head(info->client, DEVICE_CLIENT_MAX));
+	for (size_t i = 0; r == 0 && i < ACTOR_PROTOCOLS; i++)
+		r = fill_use(&d->rec.use[i], &info->use[i]);
+	if (r < 0)
+		return r;
+	rec = d->rec;
+	if (rec.policy == POP3_POLICY_NONE)
+		rec.policy = info->policy;
+	if (rec.alarm_ms == 0)
+		rec.alarm_ms = info->alarm_ms;
+	return write_device(a, d, actor, &rec);
+}
+
+int
+device_put(struct account *a, const struct device_info *info, const struct actor *actor)
+{
+	struct device *d;
+	int            r;
+
+	if (info->policy > POP3_DELETE)
+		return E_PARAM;
+	ACCOUNT_SCOPE(a);
+	r = ready(a);
+	if (r < 0)
+		return r;
+	d = ledger_named(a, device_name(info->name));
+	return d != NULL ? fill(a, d, info, actor) : make_as(a, info, actor);
 }
 
 /* --- alarm --- */

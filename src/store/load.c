@@ -1,6 +1,7 @@
 /* Reading an account into memory, and its table of mailboxes. */
 #include "base/error.h"
 #include "base/mem.h"
+#include "store/carry_put.h"
 #include "store/ledger.h"
 
 int
@@ -255,6 +256,7 @@ account_load(struct account *a)
 		return r;
 	atomic_store_explicit(&a->modseq, version, memory_order_release);
 	a->gap = a->generation != a->store->first_generation ? MODSEQ_GAP : 0;
+	uidl_changed(a);
 	a->loaded = true;
 	return 0;
 }

@@ -102,6 +102,8 @@ struct append_options {
 	int64_t      internal_ms;       /* 0: now */
 	int16_t      internal_zone_min;
 	bool         ignore_quota;
+	const struct carried *carried; /* what POP3 programs know of it, or NULL: store/carry.h */
+	struct uidl_taken    *taken;   /* for many with a UIDL, or NULL */
 };
 struct appended {
 	uint32_t  uid;
@@ -109,6 +111,7 @@ struct appended {
 	email_id  email;
 	uint64_t  modseq;
 	kv_ticket ticket; /* store_wait before the sender is told */
+	int       uidl_err; /* it is there, without its UIDL: E_SYNTAX, E_EXISTS (another has it) */
 };
 /* May be called for many mailboxes and accounts with one ingest: they share its blob. */
 int message_append(struct account *, mailbox_id, struct ingest *, const struct append_options *,

@@ -74,6 +74,7 @@ struct account {
 	struct ledger        *ledger; /* NULL: nobody asked for its devices */
 	_Atomic int64_t       unsaved_ms; /* since when there is something to save in it; 0: none */
 	unsigned char         rare[2]; /* ledger.c */
+	uint64_t              uidl_stamp; /* changes with its UIDLs; carry.c */
 
 	struct lock watch_lock;
 	struct list watchers;

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "base/pack.h"
+#include "store/carry_put.h"
 #include "store/expunge.h"
 #include "store/ledger.h"
 
@@ -52,8 +53,8 @@ read_hex(struct str text, uint64_t *ret)
 
 /* One that POP3 makes for another message of this account, now or later, is taken. That of a
  * message that was purged is free: it may come back by a backup. */
-static int
-check_own(struct account *a, const struct uidl *u)
+int
+uidl_check_own(struct account *a, const struct uidl *u)
 {
 	struct place_record place;
 	uint64_t            account, email;
@@ -75,7 +76,7 @@ want_one(struct account *a, struct wanted *w, const struct uidl *u)
 {
 	const struct uidl  *same;
 	struct place_record place;
-	int                 r = uidl_is_valid(u->text) ? check_own(a, u) : E_SYNTAX;
+	int                 r = uidl_is_valid(u->text) ? uidl_check_own(a, u) : E_SYNTAX;
 
 	if (r == 0)
 		r = place_fetch(a, u->email, &place);
@@ -146,9 +147,19 @@ put_part(struct account *a, const struct wanted *w, const struct actor *actor, s
 	}
 	rare_put(a, 'U');
 	r = edit_commit(&e, EDIT_DURABLE);
-	if (r == 0)
-		*at = i;
-	return r;
+	if (r < 0)
+		return r;
+	uidl_changed(a);
+	*at = i;
+	return 0;
+}
+
+void
+uidl_changed(struct account *a)
+{
+	static _Atomic uint64_t last;
+
+	a->uidl_stamp = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
 }
 
 static int
