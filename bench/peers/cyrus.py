@@ -2,11 +2,16 @@
 unpacked into the run's folder, and it runs from there."""
 import os
 import pwd
+import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 from peers.peer import PASSWORD, Broken, Peer, output, unpack
 
 USER = "nobody"
+USES = 1_000_000  # sessions that a process serves, one after the other
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a tmpfs
 
 
 class Cyrus(Peer):
@@ -15,6 +20,7 @@ class Cyrus(Peer):
 
     def __init__(self, place):
         super().__init__(place)
+        self.fast = None
         self.root = place.folder / "cyrus-programs"
         self.programs = self.root / "usr/lib/cyrus/bin"
 
@@ -46,14 +52,16 @@ class Cyrus(Peer):
         who = pwd.getpwnam(USER)
         # An imapd in IDLE hears from idled on a socket of its own in config/socket; without the
         # folder it looks once a minute.
-        folders = ("config", "config/socket", "spool", "run")
-        for name in folders:
-            (self.folder / name).mkdir()
-        for name in (".", *folders):
-            os.chown(self.folder / name, who.pw_uid, who.pw_gid)
+        folders = [self.folder / name for name in ("config", "config/socket", "spool", "run")]
+        for folder in folders:
+            folder.mkdir()
+        # Debian has the files of running sessions and the locks under /run: in memory.
+        self.fast = Path(tempfile.mkdtemp(prefix="postrider-bench-cyrus-", dir=MEMORY))
+        for folder in (self.folder, self.fast, *folders):
+            os.chown(folder, who.pw_uid, who.pw_gid)
         (self.folder / "imapd.conf").write_text(f"""configdirectory: {self.folder}/config
-proc_path: {self.folder}/run/proc
-mboxname_lockpath: {self.folder}/run/lock
+proc_path: {self.fast}/proc
+mboxname_lockpath: {self.fast}/lock
 defaultpartition: default
 partition-default: {self.folder}/spool
 cyrus_user: {USER}
@@ -70,13 +78,14 @@ sasl_sasldb_path: {self.folder}/sasldb
 sasl_mech_list: PLAIN LOGIN
 tls_server_cert: {self.place.certificate}
 tls_server_key: {self.place.key}
+tls_session_timeout: 0
 lmtpsocket: {self.folder}/run/lmtp
 idlesocket: {self.folder}/run/idle
 notifysocket: {self.folder}/run/notify
 """)
-        services = {"lmtp": "lmtpd -a", "imap": "imapd -U 30", "imaps": "imapd -s -U 30",
-                    "pop3": "pop3d -U 30", "pop3s": "pop3d -s -U 30"}
-        lines = [f'\t{name} cmd="{self.programs}/{words} -C {self.folder}/imapd.conf" '
+        services = {"lmtp": "lmtpd -a", "imap": "imapd", "imaps": "imapd -s",
+                    "pop3": "pop3d", "pop3s": "pop3d -s"}
+        lines = [f'\t{name} cmd="{self.programs}/{words} -U {USES} -C {self.folder}/imapd.conf" '
                  f'listen="127.0.0.1:{self.ports[name]}" prefork={os.cpu_count()} maxchild=-1'
                  for name, words in services.items()]
         recover = f'\trecover cmd="{self.programs}/ctl_cyrusdb -r -C {self.folder}/imapd.conf"'
@@ -87,6 +96,11 @@ notifysocket: {self.folder}/run/notify
     def command(self):
         return [self.programs / "master", "-C", self.folder / "imapd.conf",
                 "-M", self.folder / "cyrus.conf", "-p", self.folder / "run/pid"]
+
+    def stop(self):
+        super().stop()
+        if self.fast:
+            shutil.rmtree(self.fast, ignore_errors=True)
 
     def add_accounts(self, addresses):
         for address in addresses:

@@ -1,4 +1,5 @@
-"""Dovecot with sdbox: as shipped but for the limits that a benchmark from one address meets.
+"""Dovecot with sdbox: processes are reused, limits that a benchmark from one address meets raised;
+the rest is as shipped.
 
 Its IMAP and POP3 programs are unpacked into the run's folder where another IMAP server is
 installed.
@@ -85,15 +86,7 @@ userdb {{
     mode = 0666
   }}
 }}
-service imap {{
-  executable = {self.programs}/imap
-  process_min_avail = {cores}
-}}
-service pop3 {{
-  executable = {self.programs}/pop3
-  process_min_avail = {cores}
-}}
-
+{self.mail_service("imap")}{self.mail_service("pop3")}
 {self.helpers()}
 # All clients come from one address and may be many.
 mail_max_userip_connections = {SESSIONS}
@@ -114,6 +107,16 @@ default_vsz_limit = 4 G
   client_limit = {SESSIONS}
   vsz_limit = 2 G
 {listeners}}}
+"""
+
+    def mail_service(self, name):
+        """One session at a time in a process, which takes the next one when that is over."""
+        return f"""service {name} {{
+  executable = {self.programs}/{name}
+  client_limit = 1
+  service_count = 0
+  process_min_avail = {os.cpu_count()}
+}}
 """
 
     def helpers(self):
