@@ -9,7 +9,11 @@
  * Flags      of Maildir names (":2,FRS"), and of Status and X-Status fields in an mbox.
  * Date       Maildir: the file's time; mbox: the "From " line; else the Date field, or the file's
  *            time.
- * Memory     one message at a time, and FOLDER_NAMES_MAX names of a folder.
+ * UIDLs      that the old server gave to POP3 programs: from the P fields of dovecot-uidlist; else from
+ *            X-UIDL fields, if asked for; else made from UID, UIDVALIDITY or file name by a format. Of
+ *            the Maildir or mbox itself, not of a Maildir's subfolders: POP3 shows none. With a
+ *            dovecot-uidlist messages come in the order of POP3 (its O fields), then of UIDs.
+ * Memory     one message at a time, FOLDER_NAMES_MAX names of a folder, and a list of UIDs.
  * Source     https://cr.yp.to/proto/maildir.html, RFC 4155 (mbox)
  */
 #ifndef MAIN_IMPORT_FILES_H
@@ -25,6 +29,14 @@ struct import_message {
 	struct str mailbox; /* of a Maildir++ folder, or empty: the one that was asked for */
 	int64_t    date_ms; /* 0: unknown */
 	bool       seen, answered, flagged, deleted, draft;
+	struct str uidl;    /* that the old server gave it, valid (store/uidl.h), or empty */
+};
+
+/* How the old server made its UIDLs. */
+struct import_uidl {
+	struct str format;      /* main/uidl_format.h */
+	bool       given;       /* asked for; else it is for a Maildir with a list of UIDs alone */
+	bool       from_header; /* an X-UIDL field comes first */
 };
 
 struct import {
@@ -32,7 +44,10 @@ struct import {
 	int   (*take)(void *arg, const char *path, const struct import_message *);
 	/* A file that cannot be read; the walk goes on. */
 	void  (*problem)(void *arg, const char *path, const char *what);
+	/* Something is wrong with a UIDL, or with a line (not 0) of a list: mail is taken without. */
+	void  (*doubt)(void *arg, const char *path, size_t line, const char *what);
 	void *arg;
+	struct import_uidl uidl;
 };
 
 /* Walks one path. 0, or what take returned. */

@@ -30,6 +30,9 @@ enum {
 	KEY_ALARM,
 	KEY_SINCE,
 	KEY_BY,
+	KEY_UIDL_FORMAT,
+	KEY_X_UIDL,
+	KEY_UIDVALIDITY,
 	KEY_HELP,
 	KEY_VERSION
 };
@@ -57,6 +60,9 @@ static const struct option LONG[] = {
 	{ "alarm", required_argument, NULL, KEY_ALARM },
 	{ "since", required_argument, NULL, KEY_SINCE },
 	{ "by", required_argument, NULL, KEY_BY },
+	{ "uidl-format", required_argument, NULL, KEY_UIDL_FORMAT },
+	{ "x-uidl", no_argument, NULL, KEY_X_UIDL },
+	{ "uidvalidity", required_argument, NULL, KEY_UIDVALIDITY },
 	{ "help", no_argument, NULL, KEY_HELP },
 	{ "version", no_argument, NULL, KEY_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -71,7 +77,9 @@ static const struct {
 	{ KEY_VERIFY, OPT_VERIFY }, { KEY_KEEP, OPT_KEEP }, { KEY_ALL, OPT_ALL },
 	{ KEY_MESSAGE, OPT_MESSAGE }, { KEY_TO, OPT_TO },
 	{ KEY_PROTOCOLS, OPT_PROTOCOLS }, { KEY_POLICY, OPT_POLICY }, { KEY_DEVICE, OPT_DEVICE },
-	{ KEY_ALARM, OPT_ALARM }, { KEY_SINCE, OPT_SINCE }, { KEY_BY, OPT_BY } };
+	{ KEY_ALARM, OPT_ALARM }, { KEY_SINCE, OPT_SINCE }, { KEY_BY, OPT_BY },
+	{ KEY_UIDL_FORMAT, OPT_UIDL_FORMAT }, { KEY_X_UIDL, OPT_X_UIDL },
+	{ KEY_UIDVALIDITY, OPT_UIDVALIDITY } };
 
 void
 tell(const char *fmt, ...)
@@ -161,6 +169,12 @@ take_option(struct options *o, int key, struct arena *a)
 	case KEY_BY:
 		o->by = str_c(optarg);
 		return 0;
+	case KEY_UIDL_FORMAT:
+		o->uidl_format = str_c(optarg);
+		return 0;
+	case KEY_UIDVALIDITY:
+		o->uidvalidity = str_c(optarg);
+		return 0;
 	case KEY_KEEP:
 		return str_to_u64(str_c(optarg), &o->keep);
 	case KEY_GENERATE:
@@ -168,6 +182,7 @@ take_option(struct options *o, int key, struct arena *a)
 	case KEY_LIST:
 	case KEY_VERIFY:
 	case KEY_ALL:
+	case KEY_X_UIDL:
 		return 0;
 	default:
 		return E_SYNTAX;

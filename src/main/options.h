@@ -19,7 +19,8 @@ enum option_bit {
 	    OPT_KEEP = 1024,
 	OPT_ALL = 2048, OPT_MESSAGE = 4096, OPT_TO = 8192, OPT_PROTOCOLS = 16384,
 	OPT_POLICY = 1 << 15, OPT_DEVICE = 1 << 16, OPT_ALARM = 1 << 17, OPT_SINCE = 1 << 18,
-	OPT_BY = 1 << 19
+	OPT_BY = 1 << 19, OPT_UIDL_FORMAT = 1 << 20, OPT_X_UIDL = 1 << 21,
+	OPT_UIDVALIDITY = 1 << 22
 };
 
 struct options {
@@ -29,7 +30,7 @@ struct options {
 	struct str_list listen;
 	struct str      account, mailbox, format, hash;
 	struct str      out, message, to, protocols;
-	struct str      policy, device, alarm, since, by;
+	struct str      policy, device, alarm, since, by, uidl_format, uidvalidity;
 	uint64_t        keep;
 	char          **words;    /* after the command's name */
 	int             n_words;

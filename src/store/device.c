@@ -389,6 +389,8 @@ make_as(struct account *a, const struct device_info *info, const struct actor *a
 	if (a->ledger->n >= DEVICES_MAX)
 		return E_LIMIT;
 	memcpy(rec.use, info->use, sizeof(rec.use));
+	for (size_t i = 0; i < ACTOR_PROTOCOLS; i++)
+		rec.use[i].peer = str_head(rec.use[i].peer, ACTOR_STRING_MAX);
 	edit_begin(&e, a, actor);
 	r = ledger_new(a, a->ledger->last + 1, &rec, &d);
 	if (r < 0)
@@ -412,7 +414,7 @@ fill_use(struct device_use *use, const struct device_use *from)
 
 	if (use->last_ms != 0 || from->last_ms == 0)
 		return 0;
-	r = ledger_set_str(&peer, from->peer);
+	r = ledger_set_str(&peer, str_head(from->peer, ACTOR_STRING_MAX));
 	if (r < 0)
 		return r;
 	*use = *from;

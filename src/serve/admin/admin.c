@@ -45,6 +45,7 @@ close_session(void *session)
 
 	end_request(s);
 	arena_done(&s->arena);
+	uidl_taken_drop(s->taken);
 	mem_free(s);
 }
 

@@ -2,7 +2,8 @@
 #include "base/error.h"
 #include "serve/admin/session.h"
 
-/* --- append: account, mailbox, size, flags, keywords, date_ms, zone_min --- */
+/* --- append: account, mailbox, size, flags, keywords, date_ms, zone_min, uidl, hidden, left ---
+ * -> uid, uidl_refused */
 
 enum { ZONE_MAX = 24 * 60 };
 
@@ -69,6 +70,8 @@ open_target(struct admin *s)
 	if (r < 0)
 		return admin_fail(s, r, mailbox);
 	r = read_flags(s, a->account, &a->options.flags);
+	if (r == 0)
+		r = admin_read_carried(s, a->account, &a->options);
 	if (r < 0)
 		return r;
 	return ingest_new(s->server->store, s->server->limits.message_max, &a->ingest);
@@ -107,6 +110,7 @@ finish_append(struct admin *s)
 		return r;
 	s->ticket = done.ticket > s->ticket ? done.ticket : s->ticket;
 	json_object_set_new(s->reply, "uid", json_integer(done.uid));
+	admin_tell_uidl(s, done.uidl_err);
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 #include <jansson.h>
 
 #include "serve/admin/admin.h"
-#include "store/device.h"
+#include "store/carry.h"
 
 enum admin_state { ADMIN_LINE, ADMIN_JOB, ADMIN_BODY, ADMIN_OP_BODY, ADMIN_EXPORT };
 
@@ -50,6 +50,7 @@ struct admin {
 	int                 err;   /* of the op */
 	struct str          about; /* which address or name failed */
 	kv_ticket           ticket;
+	struct uidl_taken  *taken; /* for the messages of "append" that have a UIDL; or NULL */
 	struct admin_append append;
 	struct admin_export export;
 };
@@ -82,6 +83,11 @@ int         admin_policy_of(struct str name, enum pop3_policy *ret);
 int admin_run_devices(struct admin *);
 int admin_run_pop3(struct admin *);
 int admin_run_journal_restore(struct admin *);
+
+/* serve/admin/carry_ops.c */
+int  admin_read_carried(struct admin *, struct account *, struct append_options *);
+void admin_tell_uidl(struct admin *, int err);
+int  admin_run_account_put(struct admin *);
 
 /* serve/admin/uidl_ops.c */
 int admin_run_uidl(struct admin *);
