@@ -332,28 +332,39 @@ app_password_add(struct directory *d, struct str address, const struct app_passw
 
 struct removal {
 	struct str address, name;
+	unsigned   left; /* the protocols that it stays for */
 };
+
+static int
+find_to_change(struct dir_change *c, const struct removal *gone, uint64_t *ret_account,
+    const struct app_password **ret)
+{
+	struct app_password *list;
+	size_t               n;
+	int                  r = read_account(c, gone->address, ret_account, &list, &n);
+
+	if (r < 0)
+		return r;
+	*ret = find_name(list, n, gone->name);
+	return *ret != NULL ? 0 : E_NOT_FOUND;
+}
 
 static int
 build_remove(struct dir_change *c, void *arg)
 {
-	const struct removal      *gone = arg;
-	const struct app_password *app;
-	struct app_password       *list;
+	const struct app_password *app = NULL;
 	struct dir_key             k;
 	uint64_t                   account = 0; /* for -O3 */
-	size_t                     n;
-	int                        r = read_account(c, gone->address, &account, &list, &n);
+	int                        r = find_to_change(c, arg, &account, &app);
 
 	if (r < 0)
 		return r;
-	app = find_name(list, n, gone->name);
-	if (app == NULL)
-		return E_NOT_FOUND;
 	dir_key_app(&k, account, str_of((const char *)app->where, sizeof(app->where)));
 	dir_del(c, &k);
 	dir_key_app_used(&k, account, app->id);
 	dir_del(c, &k);
+	c->taken = (struct taken){ .account = account, .why = E_AUTH_FAILED,
+		.app_password = app->id };
 	return 0;
 }
 
@@ -365,6 +376,46 @@ app_password_remove(struct directory *d, struct str address, struct str name)
 	int                    r = address_normalise(address, &a, &gone.address);
 
 	return r < 0 ? r : dir_change(d, build_remove, &gone);
+}
+
+static int
+build_protocols(struct dir_change *c, void *arg)
+{
+	OWN_BUF struct buf         old = BUF_INIT(VALUE_MAX), b = BUF_INIT(VALUE_MAX);
+	const struct removal      *gone = arg;
+	const struct app_password *app = NULL;
+	struct dir_app             record;
+	struct dir_key             k;
+	uint64_t                   account = 0; /* for -O3 */
+	int                        r = find_to_change(c, gone, &account, &app);
+
+	if (r < 0)
+		return r;
+	dir_key_app(&k, account, str_of((const char *)app->where, sizeof(app->where)));
+	r = kv_get(c->d->kv, DIR_PART, dir_key_str(&k), &old);
+	if (r == 0)
+		r = dir_app_unpack(buf_view(&old), &record);
+	if (r < 0)
+		return r;
+	record.protocols = (uint8_t)gone->left;
+	dir_app_pack(&record, &b);
+	dir_put(c, &k, &b);
+	c->taken = (struct taken){ .account = account, .why = E_AUTH_PROTOCOL,
+		.app_password = app->id, .protocols = gone->left };
+	return 0;
+}
+
+int
+app_password_set_protocols(struct directory *d, struct str address, struct str name,
+    unsigned protocols)
+{
+	OWN_ARENA struct arena a = ARENA_INIT(SCRATCH_MAX);
+	struct removal         gone = { .name = name, .left = protocols };
+	int                    r = address_normalise(address, &a, &gone.address);
+
+	if (r == 0 && protocols == 0)
+		r = E_PARAM;
+	return r < 0 ? r : dir_change(d, build_protocols, &gone);
 }
 
 void

@@ -9,7 +9,7 @@
  * Finding  the hash is the key of the record: whether an account has one app password or a hundred,
  *          a login looks once. Half of the hash is the key, half is compared in constant time.
  * Bounds   a login with an app password needs no job thread and no cache, so taking one back counts
- *          for the very next login. Sessions that are open go on until they end.
+ *          for the very next login, and ends the sessions that are open (auth/pass.h).
  * Limits   APP_PASSWORDS_MAX an account; names 1 to APP_NAME_MAX bytes of UTF-8 without control
  *          characters, unique in the account.
  * Used     the time of the last use is written at most once in APP_USED_EVERY_MS, and no sync waits
@@ -49,6 +49,9 @@ struct app_password {
 int app_password_add(struct directory *, struct str address, const struct app_password *wanted,
     struct arena *, struct str *ret);
 int app_password_remove(struct directory *, struct str address, struct str name);
+/* What it may be used for from now on; its sessions in other protocols end. */
+int app_password_set_protocols(struct directory *, struct str address, struct str name,
+    unsigned protocols);
 /* Ordered by id. */
 int app_password_list(struct directory *, struct str address, struct arena *,
     struct app_password **ret, size_t *ret_n);

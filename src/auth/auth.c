@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "auth/address.h"
+#include "auth/change.h"
 #include "auth/password.h"
 #include "auth/recent.h"
 #include "auth/scram_store.h"
@@ -70,6 +71,7 @@ struct login_of {
 	struct directory_account account;
 	struct str               tag;  /* "phone"; "work+phone" */
 	struct str               name;
+	uint64_t                 mark; /* of auth/pass.h */
 };
 
 static int
@@ -90,8 +92,10 @@ static int
 find_account(struct auth *a, struct str login, struct arena *arena, struct login_of *ret)
 {
 	struct str tag;
-	int        r = directory_account_get(a->directory, login, arena, &ret->account);
+	int        r;
 
+	ret->mark = passes_mark(&a->directory->passes); /* before anything is read */
+	r = directory_account_get(a->directory, login, arena, &ret->account);
 	ret->tag = STR_NONE;
 	ret->name = r == 0 ? ret->account.address : login;
 	if (r != E_NOT_FOUND)
@@ -123,7 +127,7 @@ set_device(struct auth_who *w, struct str device)
 static struct auth_who
 who_of(const struct login_of *l)
 {
-	struct auth_who w = { .account = l->account.id };
+	struct auth_who w = { .account = l->account.id, .mark = l->mark };
 
 	set_device(&w, l->tag);
 	return w;
@@ -464,6 +468,18 @@ auth_check(struct auth *a, const struct auth_try *t, struct auth_who *ret)
 	return 0;
 }
 
+int
+auth_pass_take(struct auth *a, const struct auth_who *who, struct str protocol,
+    const struct auth_told *told, struct pass *pass)
+{
+	int r;
+
+	*pass = (struct pass){ .account = who->account, .app_password = who->app_password,
+		.protocol = app_protocol_of(protocol), .tell = told->tell, .arg = told->arg };
+	r = pass_take(&a->directory->passes, pass, who->mark);
+	return r == E_NOT_FOUND ? E_AUTH_FAILED : r;
+}
+
 /* --- SCRAM --- */
 
 void
@@ -528,6 +544,7 @@ auth_scram_keys(struct auth *a, const struct auth_try *t, enum scram_hash h, str
 	}
 	keys.account = l.account;
 	keys.tag = l.tag;
+	keys.mark = l.mark;
 	if (r == 0)
 		r = gather(a, h, arena, &keys);
 	if (r < 0)
@@ -540,7 +557,7 @@ int
 auth_scram_right(struct auth *a, const struct auth_try *t, const struct auth_keys *keys,
     size_t which, struct auth_who *ret)
 {
-	struct auth_who who = { .account = keys->account.id };
+	struct auth_who who = { .account = keys->account.id, .mark = keys->mark };
 	size_t          n_main = keys->n - keys->n_apps;
 	int             r = keys->account.enabled ? 0 : E_AUTH_DISABLED;
 

@@ -22,6 +22,7 @@
 #define AUTH_AUTH_H
 
 #include "auth/app_password.h"
+#include "auth/pass.h"
 
 enum {
 	AUTH_CACHE_MS = 5 * 60 * 1000,
@@ -51,6 +52,7 @@ struct auth_who {
 	uint64_t app_password; /* its id; 0: the account's own password */
 	size_t   device_n;     /* the app password's name, else the login's tag, else nothing */
 	char     device[APP_NAME_MAX];
+	uint64_t mark; /* what was taken back later is not known here: see auth/pass.h */
 };
 
 static inline struct str
@@ -68,6 +70,15 @@ int     auth_check_cached(struct auth *, const struct auth_try *, struct auth_wh
 int64_t auth_delay_ms(struct auth *, const struct auth_try *);
 /* How long a try that the cache does not know has to wait before it is checked; mostly 0. */
 int64_t auth_hold_ms(struct auth *, const struct auth_try *);
+
+/* The session goes on: `pass` tells it when it has to end, by tell(arg) (auth/pass.h). 0;
+ * E_AUTH_FAILED, E_AUTH_DISABLED, E_AUTH_PROTOCOL: it was taken back meanwhile; E_AUTH_TEMP. */
+struct auth_told {
+	void (*tell)(void *arg);
+	void  *arg;
+};
+int auth_pass_take(struct auth *, const struct auth_who *, struct str protocol,
+    const struct auth_told *, struct pass *);
 
 /* --- SCRAM --- */
 
@@ -87,6 +98,7 @@ struct auth_keys {
 	size_t                   n_apps;
 	struct directory_account account;
 	struct str               tag;
+	uint64_t                 mark;
 };
 /* The password of the try is not looked at. 0 (also for nobody: n = 0), or E_AUTH_TEMP. */
 int  auth_scram_keys(struct auth *, const struct auth_try *, enum scram_hash, struct arena *,

@@ -14,6 +14,7 @@ try_change(struct dir_change *c, int (*build)(struct dir_change *, void *), void
 
 	arena_reset(&c->arena);
 	kv_batch_reset(&c->batch);
+	c->taken = (struct taken){ 0 };
 	r = kv_version(c->d->kv, DIR_PART, &version);
 	if (r == 0)
 		r = build(c, arg);
@@ -22,16 +23,22 @@ try_change(struct dir_change *c, int (*build)(struct dir_change *, void *), void
 	return r;
 }
 
+struct committed {
+	kv_ticket    ticket;
+	struct taken taken;
+};
+
 static int
 commit_change(struct directory *d, int (*build)(struct dir_change *, void *), void *arg,
-    kv_ticket *ret)
+    struct committed *ret)
 {
 	struct dir_change c = { .d = d, .arena = ARENA_INIT(CHANGE_ARENA_MAX) };
 	int               r = E_CONFLICT;
 
 	kv_batch_init(&c.batch);
 	for (int i = 0; r == E_CONFLICT && i < TRIES_MAX; i++)
-		r = try_change(&c, build, arg, ret);
+		r = try_change(&c, build, arg, &ret->ticket);
+	ret->taken = c.taken;
 	kv_batch_done(&c.batch);
 	arena_done(&c.arena);
 	return r == E_CONFLICT ? E_BUSY : r;
@@ -40,19 +47,25 @@ commit_change(struct directory *d, int (*build)(struct dir_change *, void *), vo
 int
 dir_change(struct directory *d, int (*build)(struct dir_change *, void *), void *arg)
 {
-	kv_ticket ticket = 0;
-	int       r = commit_change(d, build, arg, &ticket);
+	struct committed done = { 0 };
+	int              r = commit_change(d, build, arg, &done);
 
 	known_forget(&d->known);
-	return r < 0 ? r : kv_wait(d->kv, ticket);
+	if (r < 0)
+		return r;
+	r = kv_wait(d->kv, done.ticket);
+	/* Also when the disk failed: whether it is kept is not known then, and a session that ends
+	 * too early does less harm than one that stays. */
+	passes_take_back(&d->passes, &done.taken);
+	return r;
 }
 
 int
 dir_note(struct directory *d, int (*build)(struct dir_change *, void *), void *arg)
 {
-	kv_ticket ticket;
+	struct committed done;
 
-	return commit_change(d, build, arg, &ticket);
+	return commit_change(d, build, arg, &done);
 }
 
 void

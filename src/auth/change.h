@@ -4,16 +4,20 @@
  * Change   build() reads what it needs and fills the batch; the commit holds only when nothing was
  *          changed since before the first read, else build() is called again. So a change rests on
  *          one state of the directory, without a lock, from any thread or node.
+ * Taken    what a change takes back build() notes in `taken`; the sessions that this concerns are
+ *          told when it is on disk, or may be there.
  */
 #ifndef AUTH_CHANGE_H
 #define AUTH_CHANGE_H
 
 #include "auth/keys.h"
 #include "auth/known.h"
+#include "auth/pass.h"
 
 struct directory {
 	struct kv   *kv;
 	struct known known; /* for readers; a change reads the storage itself */
+	struct passes passes; /* of the sessions that are logged in */
 };
 
 #define DIR_PART ((struct kv_part){ KV_DIRECTORY, 0 })
@@ -23,6 +27,7 @@ struct dir_change {
 	struct directory *d;
 	struct kv_batch   batch;
 	struct arena      arena; /* empty at each call of build */
+	struct taken      taken; /* nothing at each call of build */
 };
 
 /* Durable when it returns 0. What build() returns below 0 ends it. E_BUSY: always overtaken. */

@@ -17,6 +17,7 @@ directory_open(struct kv *kv, struct directory **ret)
 		return E_NOMEM;
 	d->kv = kv;
 	known_init(&d->known);
+	passes_init(&d->passes);
 	*ret = d;
 	return 0;
 }
@@ -27,6 +28,7 @@ directory_drop(struct directory *d)
 	if (d == NULL)
 		return;
 	known_done(&d->known);
+	passes_done(&d->passes);
 	mem_free(d);
 }
 
@@ -348,6 +350,7 @@ struct account_set {
 	struct str  name;
 	struct str *hash; /* NULL: leave */
 	bool       *on;   /* NULL: leave */
+	enum directory_sessions sessions;
 };
 
 static int
@@ -359,10 +362,16 @@ build_account_set(struct dir_change *c, void *arg)
 
 	if (r < 0)
 		return r;
-	if (set->hash != NULL)
+	if (set->hash != NULL) {
+		if (set->sessions == SESSIONS_END && !str_eq(e.hash, *set->hash))
+			c->taken = (struct taken){ .account = e.id, .why = E_AUTH_FAILED };
 		e.hash = *set->hash;
-	if (set->on != NULL)
+	}
+	if (set->on != NULL) {
+		if (!*set->on)
+			c->taken = (struct taken){ .account = e.id, .why = E_AUTH_DISABLED };
 		e.enabled = *set->on;
+	}
 	dir_put_entry(c, set->name, &e);
 	return set->hash != NULL ? dir_scram_forget_main(c, e.id) : 0;
 }
@@ -377,11 +386,13 @@ account_set(struct directory *d, struct str address, struct account_set *set)
 }
 
 int
-directory_account_set_hash(struct directory *d, struct str address, struct str hash)
+directory_account_set_hash(struct directory *d, struct str address, struct str hash,
+    enum directory_sessions sessions)
 {
 	if (hash.n > HASH_MAX)
 		return E_LIMIT;
-	return account_set(d, address, &(struct account_set){ .hash = &hash });
+	return account_set(
+	    d, address, &(struct account_set){ .hash = &hash, .sessions = sessions });
 }
 
 int
@@ -408,6 +419,7 @@ build_account_remove(struct dir_change *c, void *arg)
 	if (r < 0)
 		return r;
 	gone->id = e.id;
+	c->taken = (struct taken){ .account = e.id, .why = E_NOT_FOUND };
 	dir_key_address(&k, gone->name);
 	dir_del(c, &k);
 	dir_key_id(&k, e.id);

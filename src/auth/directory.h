@@ -45,9 +45,14 @@ int directory_account_by_id(struct directory *, uint64_t id, struct arena *,
     struct directory_account *ret);
 int directory_account_list(struct directory *, struct arena *, struct directory_account **ret,
     size_t *ret_n);
-int directory_account_set_hash(struct directory *, struct str address, struct str hash);
+/* The sessions that logged in with the password before end, or go on; those of app passwords go on.
+ */
+enum directory_sessions { SESSIONS_END, SESSIONS_KEEP };
+int directory_account_set_hash(struct directory *, struct str address, struct str hash,
+    enum directory_sessions);
+/* off: all its sessions end. */
 int directory_account_enable(struct directory *, struct str address, bool on);
-/* Aliases to it go too. The id is never used again. */
+/* Its sessions end, aliases to it go too. The id is never used again. */
 int directory_account_remove(struct directory *, struct str address, uint64_t *ret_id);
 
 /* An alias stands for one or more addresses, local or remote, or other aliases. "@domain" is the

@@ -326,19 +326,78 @@ login_woken(struct login *l)
 	return wait_for(l, l->delay_ms);
 }
 
-int
-login_result(struct login *l, struct account **ret)
+static void
+tell_session(void *conn)
 {
-	int r;
+	conn_poke(conn);
+}
+
+int
+login_result(struct login *l, struct pass *pass, struct account **ret)
+{
+	const struct auth_told told = { tell_session, l->conn };
+	int                    r;
 
 	if (l->err < 0)
 		return l->err;
 	r = account_open(l->server->store, l->who.account, ret);
-	if (r < 0)
+	if (r < 0) {
 		log_event(LOG_ERROR, "login-failed", LOG_U("session", conn_id(l->conn)),
 		    LOG_S("login", login_name(l)), LOG_U("account", l->who.account), LOG_ERR(r));
-	/* Removed this moment: the next try will be told so. */
-	return r < 0 ? E_AUTH_TEMP : 0;
+		/* Removed this moment: the next try will be told so. */
+		return E_AUTH_TEMP;
+	}
+	r = auth_pass_take(l->server->auth, &l->who, l->protocol, &told, pass);
+	if (r == 0)
+		return 0;
+	account_drop(TAKE(*ret));
+	l->err = r;
+	finish(l);
+	return r;
+}
+
+/* --- taken back --- */
+
+/* RFC 5530 s3: what the user should do about it. */
+static const struct {
+	int         why;
+	const char *code, *text;
+} ENDS[] = {
+	{ E_AUTH_FAILED, "EXPIRED", "this password was taken back or changed" },
+	{ E_AUTH_PROTOCOL, "NOPERM", "this app password is no longer for this protocol" },
+	{ E_AUTH_DISABLED, "CONTACTADMIN", "this account was disabled" },
+	{ E_NOT_FOUND, "CONTACTADMIN", "this account was removed" },
+};
+
+static size_t
+end_of(const struct pass *p)
+{
+	int    why = pass_ended(p);
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_LEN(ENDS) && ENDS[i].why != why)
+		i++;
+	return i;
+}
+
+const char *
+login_ended_text(const struct pass *p)
+{
+	return ENDS[end_of(p)].text;
+}
+
+const char *
+login_ended_code(const struct pass *p)
+{
+	return ENDS[end_of(p)].code;
+}
+
+void
+login_log_ended(struct conn *c, struct str protocol, struct str login, const struct pass *p)
+{
+	log_event(LOG_WARN, "login-ended", LOG_U("session", conn_id(c)),
+	    LOG_S("protocol", protocol), LOG_S("peer", conn_peer(c)), LOG_S("login", login),
+	    LOG_U("account", p->account), LOG_C("reason", login_ended_text(p)));
 }
 
 void

@@ -9,7 +9,9 @@
  *   on STEP_WAIT: return it; run() comes again with WHY_WAKE:
  *       step = login_woken(&s->login);
  *   on STEP_NEED: send login_challenge(&s->login) and read a line for login_sasl
- *   on STEP_DONE: err = login_result(&s->login, &account);
+ *   on STEP_DONE: err = login_result(&s->login, &s->pass, &account);
+ *   before each step from then on: if (pass_ended(&s->pass) != 0), say so, STEP_CLOSE
+ *   at the end: pass_give(&s->pass);
  *
  * Owner    the session; login_done clears the password's copy. A session closes only when no login
  *          is under way: it is parked until then.
@@ -17,6 +19,8 @@
  *          (shutdown) returns STEP_WAIT again: the job still holds the struct.
  * Time     a proof of SCRAM costs little to check, so a wrong one waits for LOGIN_WRONG_PROOF_MS at
  *          least: its time does not tell whether the name exists.
+ * Pass     the session is poked (WHY_POKE) when it has to end: its password was taken back or
+ *          changed, its account disabled or removed. See auth/pass.h.
  * Logs     success and failure, with session, peer, protocol, the login name and the device.
  */
 #ifndef SERVE_LOGIN_H
@@ -60,12 +64,21 @@ enum step login_woken(struct login *);
 /* The last step was STEP_WAIT. */
 bool       login_is_waiting(const struct login *);
 struct str login_challenge(const struct login *); /* base64, may be empty */
-/* Opens the account: 0, or why there was no login: E_AUTH_FAILED and the like, and what is wrong
+/* Opens the account, and gives the session its pass: 0, or why there was no login: E_AUTH_FAILED and the like, and what is wrong
  * with a response, as proto/sasl.h says. */
-int        login_result(struct login *, struct account **ret);
+int        login_result(struct login *, struct pass *, struct account **ret);
 /* The name as typed, and the device's: the app password's, else the tag, else nothing. */
 struct str login_name(const struct login *);
 struct str login_device(const struct login *);
 void       login_done(struct login *);
+
+/* --- the end of a session whose pass has ended --- */
+
+/* What is told to the user; and the code of RFC 5530 for IMAP. */
+const char *login_ended_text(const struct pass *);
+const char *login_ended_code(const struct pass *);
+/* The line in the log. */
+void        login_log_ended(struct conn *, struct str protocol, struct str login,
+    const struct pass *);
 
 #endif

@@ -150,7 +150,9 @@ static int
 set_password(struct admin *s, struct str address, const void *arg)
 {
 	const struct secret *w = arg;
-	int r = directory_account_set_hash(s->server->directory, address, w->hash);
+	int r = directory_account_set_hash(s->server->directory, address, w->hash,
+	    json_is_true(json_object_get(s->request, "keep_sessions")) ? SESSIONS_KEEP :
+	                                                                 SESSIONS_END);
 
 	return r < 0 ? r : set_keys(s, address, w);
 }
@@ -385,8 +387,6 @@ const struct admin_op ADMIN_OPS[] = {
 	{ "account-restore",  admin_run_journal_restore, false }, /* address, since_ms, by ->
 	                                                        restored, unread, unhidden */
 	{ "account-uidl",     admin_run_uidl, true }, /* address, size -> set, bad: [line, text] */
-	{ "account-put",      admin_run_account_put, false }, /* address, device or options: what
-	                                                         the account has not */
 	{ "alias-add",        run_alias_add, false },        /* address, targets */
 	{ "alias-remove",     run_alias_remove, false },     /* address, targets (none: all) */
 	{ "alias-list",       run_alias_list, false },       /* -> aliases */

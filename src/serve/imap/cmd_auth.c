@@ -78,11 +78,12 @@ welcome(struct imap_session *s)
 static enum step
 logged_in(struct imap_session *s, struct login *l)
 {
-	int r = login_result(l, &s->account);
+	int r = login_result(l, &s->pass, &s->account);
 
 	if (r == 0)
 		r = keep_names(s, login_name(l), login_device(l));
 	if (r < 0) {
+		pass_give(&s->pass);
 		if (s->account != NULL)
 			account_drop(TAKE(s->account));
 		s->errors++;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "serve/imap/imap.h"
 #include "serve/imap/verbs.h"
+#include "serve/login.h"
 
 static const char *
 state_name(enum imap_state state)
@@ -281,20 +282,54 @@ timed_out(const struct imap_session *s)
 }
 
 static enum step
+bye_taken_back(struct imap_session *s)
+{
+	const char *text = login_ended_text(&s->pass);
+	char        line[200];
+
+	snprintf(line, sizeof(line), "[%s] %c%s.", login_ended_code(&s->pass),
+	    ascii_upper(text[0]), text + 1);
+	return imap_bye(s, line);
+}
+
+/* Whoever is here may not be any more. The command under way is not finished: its answer would be
+ * theirs. RFC 9051 s7.1.5 */
+static enum step
+end_taken_back(struct imap_session *s)
+{
+	login_log_ended(s->conn, STR("imap"), s->login, &s->pass);
+	imap_command_drop(s);
+	return s->in_pieces ? STEP_CLOSE : bye_taken_back(s);
+}
+
+static enum step
+go_on(struct imap_session *s)
+{
+	if (s->cmd != NULL && s->cmd->waiting && (s->why & WHY_WAKE) == 0)
+		return STEP_WAIT;
+	if (pass_ended(&s->pass) != 0)
+		return end_taken_back(s);
+	if (s->cmd != NULL && s->cmd->waiting)
+		return imap_command_step(s);
+	if (timed_out(s))
+		return imap_bye(s, "Idle for too long.");
+	return s->cmd != NULL ? imap_command_step(s) : imap_command_next(s);
+}
+
+static enum step
 session_run(void *session, unsigned why)
 {
 	struct imap_session *s = session;
+	enum step            step;
 
 	s->why = why;
 	if ((why & WHY_OPEN) != 0)
 		greet(s);
 	if ((why & WHY_SHUTDOWN) != 0)
 		s->stopping = true;
-	if (s->cmd != NULL && s->cmd->waiting)
-		return (why & WHY_WAKE) != 0 ? imap_command_step(s) : STEP_WAIT;
-	if (timed_out(s))
-		return imap_bye(s, "Idle for too long.");
-	return s->cmd != NULL ? imap_command_step(s) : imap_command_next(s);
+	step = go_on(s);
+	s->in_pieces = step == STEP_MORE && s->cmd != NULL;
+	return step;
 }
 
 static void
@@ -321,6 +356,10 @@ session_not_durable(void *session)
 {
 	struct imap_session *s = session;
 
+	if (pass_ended(&s->pass) != 0) {
+		bye_taken_back(s);
+		return;
+	}
 	if (account_barrier(s->account) == E_NOT_FOUND) {
 		imap_bye(s, "This account was removed.");
 		return;
@@ -344,6 +383,7 @@ session_close(void *session)
 	struct imap_session *s = session;
 
 	imap_command_drop(s);
+	pass_give(&s->pass);
 	log_event(LOG_INFO, "imap-close", LOG_U("session", conn_id(s->conn)),
 	    LOG_S("peer", conn_peer(s->conn)), LOG_S("login", s->login));
 	if (s->view != NULL)

@@ -89,7 +89,9 @@ struct imap_session {
 	bool                 condstore; /* a CONDSTORE enabling command came, RFC 7162 s3.1 */
 	bool                 stopping;  /* say BYE at the next boundary */
 	uint32_t             errors;    /* bad commands in a row; before login all of them */
+	bool                 in_pieces; /* an answer is half said: no words between */
 	struct account      *account;   /* from AUTH on */
+	struct pass          pass;      /* the same; see serve/login.h */
 	struct str           login;     /* as typed; on the heap, with the device behind it */
 	struct str           device;    /* see struct actor */
 	device_id            device_id; /* 0: the ledger does not have it */

@@ -14,6 +14,7 @@ pop3_auth_failed(struct pop3_session *s, int err, const char *text)
 	login_done(&s->login);
 	pop3_box_done(&s->box);
 	pop3_lock_give(&s->lock);
+	pass_give(&s->pass);
 	buf_reset(&s->user);
 	buf_reset(&s->device);
 	pop3_set_state(s, POP3_AUTHORIZATION);
@@ -72,7 +73,7 @@ static enum step
 login_ended(struct pop3_session *s)
 {
 	struct account *account;
-	int             r = login_result(&s->login, &account);
+	int             r = login_result(&s->login, &s->pass, &account);
 
 	if (r < 0)
 		return pop3_auth_failed(s, r, NULL);

@@ -160,12 +160,32 @@ take_step(struct pop3_session *s)
 	}
 }
 
+static void
+tell_taken_back(struct pop3_session *s)
+{
+	pop3_err_text(s, E_AUTH_FAILED, login_ended_text(&s->pass));
+}
+
+/* Whoever is here may not be any more: nothing is removed. The client reads this as the answer to
+ * its next command; half-way through a list or a message no line can be told from those. */
+static enum step
+end_taken_back(struct pop3_session *s)
+{
+	login_log_ended(s->conn, STR("pop3"), buf_view(&s->user), &s->pass);
+	if ((s->state & (POP3_IN_LIST | POP3_IN_MESSAGE)) == 0)
+		tell_taken_back(s);
+	return STEP_CLOSE;
+}
+
 static enum step
 go_on(struct pop3_session *s)
 {
 	enum step step;
 
 	do {
+		/* A QUIT that came before is carried out: half of it would be worse. */
+		if (pass_ended(&s->pass) != 0 && s->state != POP3_UPDATE)
+			return end_taken_back(s);
 		if ((s->pending & WHY_SHUTDOWN) != 0 && (s->state & BOUNDARIES) != 0) {
 			pop3_err(s, E_SHUTDOWN);
 			return STEP_CLOSE;
@@ -224,6 +244,10 @@ pop3_not_durable(void *session)
 {
 	struct pop3_session *s = session;
 
+	if (pass_ended(&s->pass) != 0) {
+		tell_taken_back(s);
+		return;
+	}
 	if (account_barrier(s->box.account) == E_NOT_FOUND) {
 		pop3_err_text(s, E_NO_PERMISSION, "this account was removed");
 		return;
@@ -249,6 +273,7 @@ pop3_close(void *session)
 	pop3_listing_done(s);
 	pop3_box_done(&s->box);
 	pop3_lock_give(&s->lock);
+	pass_give(&s->pass);
 	login_done(&s->login);
 	buf_done(&s->device);
 	buf_done(&s->user);

@@ -61,6 +61,7 @@ struct pop3_session {
 	struct kv_waiter    waiter;   /* of before_send */
 	struct buf          device;   /* after login, see struct actor */
 	struct login        login;
+	struct pass         pass;     /* from the login on; see serve/login.h */
 	struct pop3_box     box;
 	struct pop3_lock    lock;     /* where a session shuts others out */
 	struct pop3_listing listing;

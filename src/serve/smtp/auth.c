@@ -11,6 +11,7 @@ enum step
 smtp_auth_failed(struct smtp_session *s, int err)
 {
 	login_done(&s->login);
+	pass_give(&s->pass);
 	smtp_set_state(s, SMTP_READY);
 	/* RFC 4954 s4: a response over the limit. */
 	if (err == E_LIMIT || err == E_LINE_TOO_LONG)
@@ -41,7 +42,7 @@ static enum step
 login_done_with(struct smtp_session *s)
 {
 	OWN(account) account = NULL;
-	int          r = login_result(&s->login, &account);
+	int          r = login_result(&s->login, &s->pass, &account);
 
 	if (r < 0)
 		return smtp_auth_failed(s, r);

@@ -244,6 +244,15 @@ greet(struct smtp_session *s)
 	return STEP_DONE;
 }
 
+/* Whoever is here may not be any more; what they were sending is thrown away. RFC 5321 s3.8 */
+static enum step
+end_taken_back(struct smtp_session *s)
+{
+	login_log_ended(s->conn, s->kind->name, buf_view(&s->login_as), &s->pass);
+	smtp_reply(s, 421, "4.7.0", login_ended_text(&s->pass));
+	return STEP_CLOSE;
+}
+
 static enum step
 go_on(struct smtp_session *s)
 {
@@ -252,6 +261,9 @@ go_on(struct smtp_session *s)
 	do {
 		bool at_boundary = (s->state & (SMTP_GREET | SMTP_READY)) != 0;
 
+		/* What waits for the disk is accepted, and its answer comes first. */
+		if (pass_ended(&s->pass) != 0 && s->state != SMTP_IN_SYNC)
+			return end_taken_back(s);
 		if ((s->pending & WHY_SHUTDOWN) != 0 && at_boundary)
 			return smtp_bye(s, E_SHUTDOWN);
 		step = read_input(s);
@@ -290,6 +302,7 @@ smtp_close(void *session)
 
 	smtp_tx_reset(s);
 	arena_done(&s->command);
+	pass_give(&s->pass);
 	login_done(&s->login);
 	buf_done(&s->host);
 	buf_done(&s->login_as);

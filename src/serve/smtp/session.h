@@ -114,6 +114,7 @@ struct smtp_session {
 	struct buf              login_as;
 	struct buf              device;     /* of the login, see struct actor */
 	struct login            login;
+	struct pass             pass;       /* from the login on; see serve/login.h */
 	struct kv_waiter        waiter;     /* while IN_SYNC */
 	struct arena            command;
 	struct smtp_tx          tx;

@@ -151,7 +151,8 @@ test_cache(void **state)
 
 	/* A new password, and another account under the old name, count at once. */
 	assert_ok(check(f, "ann@x.org", RIGHT));
-	assert_ok(directory_account_set_hash(f->d, STR("ann@x.org"), STR("{PLAIN}new")));
+	assert_ok(directory_account_set_hash(
+	    f->d, STR("ann@x.org"), STR("{PLAIN}new"), SESSIONS_END));
 	assert_int_equal(cached(f, "ann@x.org", RIGHT), E_NOT_FOUND);
 	assert_int_equal(check(f, "ann@x.org", RIGHT), E_AUTH_FAILED);
 	assert_ok(check(f, "ann@x.org", "new"));
@@ -298,7 +299,7 @@ work(void *arg)
 		(void)auth_delay_ms(f->auth, &wrong);
 		if (i % 5 == 0)
 			assert_ok(directory_account_set_hash(f->d, STR("ann@x.org"),
-			    STR("{SHA}tBzy0tZfIp9RUlij/ekAPFVel74=")));
+			    STR("{SHA}tBzy0tZfIp9RUlij/ekAPFVel74="), SESSIONS_END));
 	}
 	return NULL;
 }

@@ -154,7 +154,8 @@ test_accounts(void **state)
 	assert_str(acc.address, "ann@x.org");
 	assert_int_equal(directory_account_by_id(f->d, 2, &f->a, &acc), E_NOT_FOUND);
 
-	assert_ok(directory_account_set_hash(f->d, STR("ann@x.org"), STR("{PLAIN}q")));
+	assert_ok(directory_account_set_hash(
+	    f->d, STR("ann@x.org"), STR("{PLAIN}q"), SESSIONS_END));
 	assert_ok(directory_account_enable(f->d, STR("ann@x.org"), false));
 	assert_string_equal(dump(f, f->d), "x.org; 1=ann@x.org!{PLAIN}q");
 	assert_string_equal(resolve(f, "ann@x.org"), "ACCOUNT_OFF");
@@ -395,7 +396,7 @@ do_all(struct directory *d)
 	if (r == 0)
 		r = directory_alias_add(d, STR("all@y.org"), &me, 1);
 	if (r == 0)
-		r = directory_account_set_hash(d, STR("new@y.org"), STR("{PLAIN}m"));
+		r = directory_account_set_hash(d, STR("new@y.org"), STR("{PLAIN}m"), SESSIONS_END);
 	if (r == 0)
 		r = directory_account_remove(d, STR("ann@x.org"), &id);
 	if (r == 0)
@@ -578,7 +579,7 @@ test_changes_are_seen_at_once(void **state)
 		assert_true(str_eq(acc.address, STR("a@x.org")));
 		assert_true(str_eq(acc.hash, STR("{PLAIN}p")));
 	}
-	assert_ok(directory_account_set_hash(f->d, STR("a@x.org"), STR("{PLAIN}q")));
+	assert_ok(directory_account_set_hash(f->d, STR("a@x.org"), STR("{PLAIN}q"), SESSIONS_END));
 	assert_ok(directory_account_get(f->d, STR("A@X.org"), &f->a, &acc));
 	assert_true(str_eq(acc.hash, STR("{PLAIN}q")));
 	assert_ok(directory_account_enable(f->d, STR("a@x.org"), false));

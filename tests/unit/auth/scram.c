@@ -187,11 +187,12 @@ test_the_main_password(void **state)
 	/* Never by SHA-1. */
 	assert_int_equal(keys_of(f, "ann@x.org", SCRAM_SHA1).n, 1);
 	/* A new password ends it; the keys of a password that is none any more are not taken. */
-	assert_ok(directory_account_set_hash(f->d, STR("ann@x.org"), STR("{PLAIN}new")));
+	assert_ok(directory_account_set_hash(
+	    f->d, STR("ann@x.org"), STR("{PLAIN}new"), SESSIONS_END));
 	assert_int_equal(keys_of(f, "ann@x.org", SCRAM_SHA256).n, 1);
 	assert_int_equal(
 	    directory_scram_set_main(f->d, STR("ann@x.org"), STR("main"), hash), E_BUSY);
-	assert_ok(directory_account_set_hash(f->d, STR("ann@x.org"), hash));
+	assert_ok(directory_account_set_hash(f->d, STR("ann@x.org"), hash, SESSIONS_END));
 	assert_int_equal(keys_of(f, "ann@x.org", SCRAM_SHA256).n, 1);
 	assert_int_equal(directory_scram_set_main(f->d, STR("eve@x.org"), STR("main"), hash),
 	    E_NOT_FOUND);

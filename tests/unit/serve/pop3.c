@@ -102,7 +102,7 @@ test_user_and_pass(void **state)
 	client_close(c);
 	/* A password may have blanks anywhere. */
 	assert_int_equal(directory_account_set_hash(r->server.directory, STR("ann@example.com"),
-	    STR("{PLAIN} two  words ")), 0);
+	    STR("{PLAIN} two  words "), SESSIONS_END), 0);
 	c = client_open(r);
 	say(c, "USER ann@example.com", "+OK");
 	say(c, "PASS  two  words ", "+OK");

@@ -263,7 +263,7 @@ test_removed_account(void **state)
 	assert_int_equal(
 	    directory_account_remove(r->server.directory, STR("ann@example.com"), &id), 0);
 	assert_int_equal(account_remove(r->server.store, id), 0);
-	say(c, "RETR 2", "-ERR [SYS/PERM] this account was removed");
+	say(c, "RETR 2", "-ERR [AUTH] this account was removed");
 	expect_closed(c);
 	client_close(c);
 }
