@@ -6,7 +6,7 @@
 #include "auth/directory.h"
 #include "base/error.h"
 #include "base/map.h"
-#include "main/control.h"
+#include "main/restore_carry.h"
 #include "main/store_view.h"
 #include "serve/admin/admin.h"
 #include "store/message.h"
@@ -22,6 +22,7 @@ struct job {
 	struct store_view     view;
 	struct directory     *directory; /* of the backup */
 	struct account       *from;
+	struct restore_carry  carry;
 	bool                  same_account; /* email ids mean the same in both */
 	struct map            there;        /* keys of messages that need not be put back */
 	uint64_t              restored, present, failed;
@@ -235,6 +236,7 @@ append(struct job *j, const struct message *m, struct str mailbox)
 	json_object_set_new(request, "date_ms", json_integer(m->internal_ms));
 	json_object_set_new(request, "zone_min", json_integer(m->internal_zone_min));
 	put_flags(j, request, &m->flags);
+	restore_carry_message(&j->carry, m->email, request);
 	r = control_send(&j->control, request);
 	if (r == EXIT_OK)
 		r = control_send_bytes(&j->control, buf_view(&bytes));
@@ -385,6 +387,10 @@ run(struct job *j)
 	}
 	r = list_server(j);
 	if (r == EXIT_OK)
+		r = restore_carry_open(j->from, j->o, j->a, &j->carry);
+	if (r == EXIT_OK)
+		r = restore_carry_account(&j->carry, &j->control, j->o->account);
+	if (r == EXIT_OK)
 		r = restore_mailboxes(j);
 	printf("%llu restored, %llu still there, %llu failed\n", (ull)j->restored, (ull)j->present,
 	    (ull)j->failed);
@@ -412,6 +418,7 @@ restore_mail(const char *backup, const struct config *config, const struct optio
 		}
 	}
 	map_done(&j.there);
+	restore_carry_done(&j.carry);
 	account_drop(j.from);
 	directory_drop(j.directory);
 	store_view_close(&j.view);

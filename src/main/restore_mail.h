@@ -4,6 +4,7 @@
  *
  * Not doubled  a message that is still there: same email id and bytes, or same size, internal date
  *              and envelope, in any mailbox of the account.
+ * POP3         main/restore_carry.h tells what comes with a message: its UIDL, devices.
  * Expunged     and still kept by the server: it is put back with its email id. All others get a new
  *              email id.
  */

@@ -16,7 +16,10 @@
 #ifndef SERVE_ADMIN_ADMIN_H
 #define SERVE_ADMIN_ADMIN_H
 
+#include <jansson.h>
+
 #include "serve/server.h"
+#include "store/device.h"
 
 /* The listener's `server` is a struct server. */
 extern const struct session_type ADMIN_SESSION;
@@ -25,5 +28,9 @@ enum { ADMIN_LINE_MAX = 1 << 20, ADMIN_ENVELOPE_HASH = 16 };
 
 /* For json_dump_callback: `to` is a struct buf. */
 int admin_put_json(const char *bytes, size_t n, void *to);
+
+/* A device as "account-devices" tells it and "account-put" takes it. */
+json_t     *admin_device_json(const struct device_info *);
+const char *admin_policy_name(enum pop3_policy);
 
 #endif

@@ -21,8 +21,8 @@ describe_use(enum actor_protocol protocol, const struct device_use *use)
 	return o;
 }
 
-static json_t *
-describe_device(const struct device_info *d)
+json_t *
+admin_device_json(const struct device_info *d)
 {
 	json_t *o = json_object(), *uses = json_array();
 
@@ -66,7 +66,7 @@ put_devices(struct admin *s, struct account *account)
 	int                 r = device_list(account, &s->arena, &list, &n);
 
 	for (size_t i = 0; r == 0 && i < n; i++)
-		json_array_append_new(out, describe_device(&list[i]));
+		json_array_append_new(out, admin_device_json(&list[i]));
 	json_object_set_new(s->reply, "devices", out);
 	return r < 0 ? r : put_options(s, account);
 }

@@ -9,8 +9,6 @@
 #ifndef SERVE_ADMIN_SESSION_H
 #define SERVE_ADMIN_SESSION_H
 
-#include <jansson.h>
-
 #include "serve/admin/admin.h"
 #include "store/carry.h"
 
@@ -76,7 +74,6 @@ struct actor admin_actor(struct admin *);
 /* serve/admin/names.c. Bytes that are no UTF-8 become U+FFFD. */
 json_t     *admin_json_text(struct str);
 const char *admin_protocol_name(enum actor_protocol);
-const char *admin_policy_name(enum pop3_policy);
 int         admin_policy_of(struct str name, enum pop3_policy *ret);
 
 /* serve/admin/device_ops.c */
