@@ -387,6 +387,8 @@ const struct admin_op ADMIN_OPS[] = {
 	{ "account-restore",  admin_run_journal_restore, false }, /* address, since_ms, by ->
 	                                                        restored, unread, unhidden */
 	{ "account-uidl",     admin_run_uidl, true }, /* address, size -> set, bad: [line, text] */
+	{ "account-put",      admin_run_account_put, false }, /* address, device or options: what
+	                                                         the account has not */
 	{ "alias-add",        run_alias_add, false },        /* address, targets */
 	{ "alias-remove",     run_alias_remove, false },     /* address, targets (none: all) */
 	{ "alias-list",       run_alias_list, false },       /* -> aliases */
