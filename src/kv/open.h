@@ -18,7 +18,8 @@ struct kv_rocks_options {
 };
 
 /* Opens or creates the store in folder `dir`. E_IN_USE when another process has it open,
- * E_CORRUPT, E_IO. *detail (if not NULL) gets a text for people, also on error. */
+ * E_CORRUPT, E_IO. *detail (if not NULL) gets a text for people: of the error, or with 0 of the end
+ * of the log, when it could not be read (kv/salvage.h, doubt). */
 int  kv_rocks_open(const char *dir, const struct kv_rocks_options *, struct buf *detail,
      struct kv **ret);
 int  kv_mem_open(struct kv **ret);

@@ -6,6 +6,9 @@
  *          taken only when its checksum is right. The folder is never written to.
  * Damage   is reported with file and place, and passed over: reading goes on behind it.
  * Torn     a log that ends in what was not written whole is what a crash leaves, and no damage.
+ * Doubt    the last log ends in bytes that are no beginning of a record and no zeros: some file
+ *          systems leave that at a power cut; else it is a damaged end, and what was confirmed
+ *          last is lost. The store is opened all the same; check counts it as a fault.
  * Rows     of several versions of a record the latest that could be read. A row whose deletion was
  *          lost may come back; the mail model's repair has to judge.
  * Format   RocksDB 7: block-based tables of format 2 to 5, blob files of version 1.
@@ -43,9 +46,12 @@ struct kv_files {
 	void (*damage)(void *arg, const struct kv_damage *); /* may be NULL */
 	/* A file or log that a crash left as it is: for information. May be NULL. */
 	void (*note)(void *arg, const char *file, const char *what);
+	/* The end of the last log. May be NULL. */
+	void (*doubt)(void *arg, const struct kv_damage *);
 	void *arg;
 	/* filled in */
 	size_t   n_damages;
+	size_t   n_doubts; /* 0 or 1 */
 	size_t   n_files;
 	uint64_t bytes;
 };
@@ -56,7 +62,7 @@ int kv_files_check(const char *dir, struct kv_files *f);
 /*
  * Would opening the store lose what repair could have saved? Looks at CURRENT, the MANIFEST, the
  * logs, and that all files are there. 0 also for an empty or missing folder; E_CORRUPT with the
- * reason in *detail.
+ * reason in *detail. With 0 *detail may tell of a doubt.
  */
 int kv_files_may_open(const char *dir, struct buf *detail);
 

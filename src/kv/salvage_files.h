@@ -69,6 +69,7 @@ struct salvage_log {
 	uint64_t n_records;
 	bool     torn;     /* ends in what was not written whole, as after a crash */
 	uint64_t torn_at;
+	uint64_t noise_n;  /* bytes there that are neither the beginning of a piece nor zeros */
 	size_t   n_damages;
 };
 /*

@@ -269,6 +269,9 @@ finish(struct reader *r)
 		return;
 	r->log.torn = true;
 	r->log.torn_at = r->gap.end != 0 ? r->gap.at : r->file->size;
+	if (r->gap.end != 0 && !r->gap.zeros && !r->gap.is_short &&
+	    !ends_in_zeros(r, r->gap.at))
+		r->log.noise_n = r->file->size - r->gap.at;
 }
 
 static int

@@ -198,6 +198,8 @@ struct walk {
 	uint64_t                    next_seq; /* of the change that follows what is known */
 	uint64_t                    log_seq;  /* of the first change in the logs; 0: none */
 	uint64_t                    log_end;  /* of the change that follows those in the logs */
+	struct salvage_log          noisy;    /* the log that ends in noise, if none came after it */
+	char                        noisy_name[64];
 };
 
 static const struct salvage_live *
@@ -258,24 +260,48 @@ read_log(struct walk *w, struct salvage_file *f)
 		return r;
 	if (w->manifest.whole && l.first > w->next_seq && log.n_damages == 0) {
 		salvage_damage(f, 0, 0, "changes before its first one are missing: an earlier log "
-		    "was "
-		    "lost or cut, or the MANIFEST has lost its end");
+		    "was lost or cut, or the MANIFEST has lost its end");
 		w->manifest.whole = false;
 	}
 	if (w->manifest.whole && (l.columns & ~w->manifest.columns) != 0) {
 		salvage_damage(f, 0, 0, "has changes of a kind that the MANIFEST, which has lost "
-		    "its end, "
-		    "does not know");
+		    "its end, does not know");
 		w->manifest.whole = false;
 	}
 	w->next_seq = l.end > w->next_seq ? l.end : w->next_seq;
 	w->log_end = l.end > w->log_end ? l.end : w->log_end;
 	if (w->log_seq == 0)
 		w->log_seq = l.first;
-	if (log.torn && w->files->note != NULL)
+	/* A later log proves that nothing is missing, or shows that it is. */
+	if (l.first != 0)
+		w->noisy = (struct salvage_log){ 0 };
+	if (log.noise_n != 0 && w->noisy.noise_n == 0) {
+		w->noisy = log;
+		snprintf(w->noisy_name, sizeof(w->noisy_name), "%s", f->name);
+	} else if (log.torn && w->files->note != NULL) {
 		w->files->note(w->files->arg, f->name,
 		    "ends in a record that was not written whole, as after a crash");
+	}
 	return 0;
+}
+
+/* What stands in the place of records at the very end. */
+static void
+tell_doubt(const struct walk *w)
+{
+	const struct kv_damage d = {
+		.file = w->noisy_name,
+		.off = w->noisy.torn_at,
+		.n = w->noisy.noise_n,
+		.what = "cannot be read: what a power cut left of changes that were not confirmed, "
+			"or the last confirmed ones, which are lost then",
+	};
+
+	if (w->noisy.noise_n == 0)
+		return;
+	w->files->n_doubts++;
+	if (w->files->doubt != NULL)
+		w->files->doubt(w->files->arg, &d);
 }
 
 struct latest {
@@ -451,6 +477,8 @@ walk_folder(const char *dir, struct kv_files *files, const struct salvage_sinks 
 	if (w.dir_fd < 0)
 		return errno == ENOENT ? E_NOT_FOUND : error_from_errno(errno);
 	r = walk(&w, dir);
+	if (r == 0)
+		tell_doubt(&w);
 	salvage_manifest_done(&w.manifest);
 	mem_free(w.list.f);
 	close(w.dir_fd);
@@ -482,6 +510,16 @@ first_damage(void *arg, const struct kv_damage *d)
 		buf_printf(detail, "%s: %s", d->file, d->what);
 }
 
+static void
+put_doubt(void *arg, const struct kv_damage *d)
+{
+	struct buf *detail = arg;
+
+	if (detail->n == 0)
+		buf_printf(detail, "%s, %llu bytes at %llu: %s", d->file, (unsigned long long)d->n,
+		    (unsigned long long)d->off, d->what);
+}
+
 /* A folder without CURRENT and without data becomes a new store; nothing can be lost. */
 static bool
 is_new(const char *dir)
@@ -500,7 +538,7 @@ int
 kv_files_may_open(const char *dir, struct buf *detail)
 {
 	OWN_BUF struct buf first = BUF_INIT(512);
-	struct kv_files    files = { .damage = first_damage, .arg = &first };
+	struct kv_files    files = { .damage = first_damage, .doubt = put_doubt, .arg = &first };
 	int                r;
 
 	if (is_new(dir))
@@ -508,12 +546,14 @@ kv_files_may_open(const char *dir, struct buf *detail)
 	r = walk_folder(dir, &files, NULL);
 	if (r < 0)
 		return r;
-	if (files.n_damages == 0)
+	if (files.n_damages == 0) {
+		if (detail != NULL)
+			buf_str(detail, buf_view(&first));
 		return 0;
+	}
 	if (detail != NULL)
 		buf_printf(detail, "%.*s; nothing was changed: see what is damaged with "
-		    "`postrider check`, "
-		    "save what is readable with `postrider repair`", STR_ARG(buf_view(&first)));
+		    "`postrider check`, save what is readable with `postrider repair`", STR_ARG(buf_view(&first)));
 	return E_CORRUPT;
 }
 

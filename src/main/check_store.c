@@ -249,14 +249,16 @@ check_store(const char *dir, const struct check_how *how, struct check_result *r
 {
 	struct check_how    h = *how;
 	struct check_result result = { 0 };
-	struct kv_files     files = { .damage = print_damage, .note = print_note, .arg = &h };
+	struct kv_files     files = {
+		.damage = print_damage, .note = print_note, .doubt = print_damage, .arg = &h
+	};
 	int                 r = kv_files_check(dir, &files);
 
 	if (r < 0) {
 		tell("cannot read %s: %s", dir, error_row(r)->text);
 		return EXIT_FAILED;
 	}
-	result.file_faults = files.n_damages;
+	result.file_faults = files.n_damages + files.n_doubts;
 	result.n_files = files.n_files;
 	result.bytes = files.bytes;
 	r = model_apart(dir, how, &result);

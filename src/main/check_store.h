@@ -3,7 +3,7 @@
  *
  * Two looks   the files, each by itself (kv/salvage.h); then the mail model (store/verify.h), in a
  *             process of its own, through a view that changes nothing.
- * Output      one line a fault on standard output; notes only with `verbose`.
+ * Output      one line a fault or note on standard output.
  */
 #ifndef MAIN_CHECK_STORE_H
 #define MAIN_CHECK_STORE_H

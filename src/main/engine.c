@@ -80,6 +80,11 @@ open_store(const struct config *c, bool quiet, struct arena *a, struct store **r
 	if (make_folder(folder) != EXIT_OK)
 		return EXIT_FAILED;
 	r = kv_rocks_open(path, &rocks, &detail, &kv);
+	if (r == 0 && detail.n != 0)
+		tell("the end of the log in %s: %.*s; the store is opened without it", path,
+		    STR_ARG(buf_view(&detail)));
+	if (r == 0)
+		buf_reset(&detail);
 #ifdef POSTRIDER_FAULTS
 	/* The op "fault" of the control socket makes it fail. */
 	if (r == 0)

@@ -264,7 +264,9 @@ store_repair(const char *from, const char *scratch, struct kv *to, struct kv_fil
     struct store_repair *rep)
 {
 	struct watch_files w = { files, files->damage, files->arg, false };
-	struct kv_files    inner = { .damage = note_damage, .note = note_note, .arg = &w };
+	struct kv_files    inner = {
+		.damage = note_damage, .note = note_note, .doubt = note_damage, .arg = &w
+	};
 	struct intake      in = { .kv = to };
 	OWN(kv)            owned = to;
 	OWN(store)         store = NULL;
@@ -274,6 +276,7 @@ store_repair(const char *from, const char *scratch, struct kv *to, struct kv_fil
 	r = take_in(from, scratch, &in, &inner);
 	kv_batch_done(&in.batch);
 	files->n_damages = inner.n_damages;
+	files->n_doubts = inner.n_doubts;
 	files->n_files = inner.n_files;
 	files->bytes = inner.bytes;
 	if (r == 0)

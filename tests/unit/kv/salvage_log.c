@@ -206,6 +206,78 @@ test_garbage_in_the_last_record(void **state)
 }
 
 static void
+take_doubt(void *arg, const struct kv_damage *d)
+{
+	uint64_t *n = arg;
+
+	assert_int_equal(*n, 0);
+	*n = d->n;
+}
+
+/* How many bytes at the end are in doubt; a start, which goes on, has to tell. */
+static uint64_t
+doubted(void)
+{
+	OWN_BUF struct buf detail = BUF_INIT(4096);
+	uint64_t           n = 0;
+	struct kv_files    files = { .doubt = take_doubt, .arg = &n };
+
+	assert_ok(kv_files_check(stock.dir, &files));
+	assert_int_equal(files.n_damages, 0);
+	assert_int_equal(files.n_doubts, n != 0);
+	assert_ok(kv_files_may_open(stock.dir, &detail));
+	assert_int_equal(detail.n != 0, n != 0);
+	return n;
+}
+
+/* Where the last piece begins. */
+static size_t
+last_piece(const struct log *l)
+{
+	size_t last = 0;
+
+	for (size_t at = 0; at < l->sound.n;) {
+		const unsigned char *p = (const unsigned char *)l->sound.p + at;
+
+		if (LOG_BLOCK - at % LOG_BLOCK < LOG_HEAD) {
+			at += LOG_BLOCK - at % LOG_BLOCK;
+			continue;
+		}
+		last = at;
+		at += LOG_HEAD + (size_t)(p[4] | p[5] << 8);
+	}
+	return last;
+}
+
+/* The last records were confirmed, and something else stands in their place. */
+static void
+test_noise_for_the_last_records(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_open(&l);
+	assert_int_equal(doubted(), 0);
+	for (size_t i = 1; i <= 4; i++) {
+		OWN_BUF struct buf log = BUF_INIT(16 << 20);
+		size_t             from = last_piece(&l) / i, noise = l.sound.n - from;
+		uint64_t           n;
+
+		buf_put(&log, l.sound.p, from);
+		file_write(stock.dir, l.name, log.p, log.n);
+		assert_int_equal(doubted(), 0);
+		put_noise(&log, noise);
+		file_write(stock.dir, l.name, log.p, log.n);
+		n = doubted();
+		assert_true(n >= noise && n < noise + LOG_BLOCK);
+		/* A log without records behind it proves nothing. */
+		file_write(stock.dir, SECOND_LOG, "", 0);
+		assert_int_equal(doubted(), n);
+	}
+	log_close(&l);
+}
+
+static void
 test_zeros_in_a_log(void **state)
 {
 	struct log l;
@@ -229,21 +301,12 @@ test_zeros_in_a_log(void **state)
 static void
 test_flip_in_the_last_record(void **state)
 {
-	size_t     last = 0;
+	size_t     last;
 	struct log l;
 
 	(void)state;
 	log_open(&l);
-	for (size_t at = 0; at < l.sound.n;) {
-		const unsigned char *p = (const unsigned char *)l.sound.p + at;
-
-		if (LOG_BLOCK - at % LOG_BLOCK < LOG_HEAD) {
-			at += LOG_BLOCK - at % LOG_BLOCK;
-			continue;
-		}
-		last = at;
-		at += LOG_HEAD + (size_t)(p[4] | p[5] << 8);
-	}
+	last = last_piece(&l);
 	for (size_t bit = 0; bit < (size_t)(LOG_HEAD + 20) * 8; bit++) {
 		struct harvest h = { 0 };
 
@@ -275,12 +338,14 @@ test_torn_older_log(void **state)
 		file_write(stock.dir, SECOND_LOG, later.p, later.n);
 		for (size_t noise = 0; noise < 3; noise++) {
 			file_write(stock.dir, l.name, older.p, older.n);
-			if (cut == 0)
+			if (cut != 0) {
+				check_refused("a record of the older log is missing");
+			} else {
 				check_unharmed(noise == 0
 				        ? "the later log goes on"
 				        : "the later log goes on behind garbage");
-			else
-				check_refused("a record of the older log is missing");
+				assert_int_equal(doubted(), 0);
+			}
 			put_noise(&older, 700 + 40000 * noise);
 		}
 	}
@@ -314,6 +379,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_garbage_behind_a_log),
 		cmocka_unit_test(test_garbage_in_the_last_record),
+		cmocka_unit_test(test_noise_for_the_last_records),
 		cmocka_unit_test(test_zeros_in_a_log),
 		cmocka_unit_test(test_flip_in_the_last_record),
 		cmocka_unit_test(test_torn_older_log),

@@ -285,7 +285,7 @@ take_record(void *arg, struct kv_part part, struct str key, struct str value)
 {
 	struct harvest *h = arg;
 	char            want[ROW_N];
-	uint32_t        row;
+	uint32_t        row = ROWS;
 
 	assert_true(part.kind == KV_ACCOUNT && part.id >= 1 && part.id <= ACCOUNTS);
 	assert_true(str_starts(key, STR("r/")) && str_to_u32(str_skip(key, 2), &row) == 0);
