@@ -98,7 +98,7 @@ print_device(const json_t *device, struct str account_policy)
 	}
 	if (number(device, "alarm_ms") != 0)
 		printf("\talarm %s", when_text(number(device, "alarm_ms"), told));
-	putchar('\n');
+	fputs(json_array_size(uses) == 0 ? "\tnever seen\n" : "\n", stdout);
 	json_array_foreach (uses, i, use)
 		print_use(use);
 }

@@ -46,7 +46,7 @@ last_seen(const struct device *d)
 
 /* The longest unseen one that hides nothing, or E_LIMIT. */
 static int
-pick_oldest(struct account *a, struct device **ret)
+pick_oldest_of(struct account *a, bool with_policy, struct device **ret)
 {
 	const struct ledger *l = a->ledger;
 	int64_t              after = INT64_MIN;
@@ -56,7 +56,8 @@ pick_oldest(struct account *a, struct device **ret)
 		int            r;
 
 		for (size_t i = 0; i < l->n; i++)
-			if (last_seen(l->d[i]) > after &&
+			if ((l->d[i]->rec.policy != POP3_POLICY_NONE) == with_policy &&
+			    last_seen(l->d[i]) > after &&
 			    (oldest == NULL || last_seen(l->d[i]) < last_seen(oldest)))
 				oldest = l->d[i];
 		if (oldest == NULL)
@@ -70,6 +71,15 @@ pick_oldest(struct account *a, struct device **ret)
 		}
 		after = last_seen(oldest);
 	}
+}
+
+/* A policy that somebody has set, perhaps for one that is to come, is worth more than counts. */
+static int
+pick_oldest(struct account *a, struct device **ret)
+{
+	int r = pick_oldest_of(a, false, ret);
+
+	return r == E_LIMIT ? pick_oldest_of(a, true, ret) : r;
 }
 
 /* What was seen of it just now; the peer alone can fail. */

@@ -90,7 +90,7 @@ struct pop3_removal {
 /*
  * Removes a part, at most POP3_REMOVE_PART messages, in one commit: they are hidden from the
  * device, those in INBOX are treated by the policy in force, counts and alarm's watch are kept, the
- * log tells of it. Messages that are gone meanwhile are hidden, too. Visible at once, durable after
+ * log tells of it. Those that left INBOX meanwhile are hidden, too. Visible at once, durable after
  * account_barrier. A crash between parts leaves whole parts; removing the same again is harmless.
  * A full quota refuses nothing. E_NOT_FOUND: no such device. When there is no mailbox to move
  * to and none can be made, messages stay in INBOX.

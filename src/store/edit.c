@@ -365,6 +365,8 @@ apply(struct edit *e, enum edit_wait wait, kv_ticket ticket)
 	/* The ticket first: who sees the change waits for it. */
 	if (wait == EDIT_DURABLE)
 		atomic_store_explicit(&a->ticket, ticket, memory_order_release);
+	else
+		atomic_store_explicit(&a->store->lazy, ticket, memory_order_relaxed);
 	atomic_store_explicit(&a->modseq, e->modseq, memory_order_release);
 	account_notify(a);
 }

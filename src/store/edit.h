@@ -51,7 +51,7 @@ extern const struct actor ACTOR_NOBODY; /* the store itself */
 
 enum edit_wait {
 	EDIT_DURABLE, /* account_barrier waits for it */
-	EDIT_LAZY     /* nobody does */
+	EDIT_LAZY     /* nobody does; store_tend sees to it */
 };
 
 void edit_begin(struct edit *, struct account *, const struct actor *);

@@ -1,7 +1,10 @@
 #include "store/expunge.h"
 
+#include <stdlib.h>
+
 #include "base/error.h"
 #include "base/mem.h"
+#include "store/hidden.h"
 #include "store/ledger.h"
 #include "store/left.h"
 #include "store/pick.h"
@@ -347,9 +350,10 @@ purge_one(struct edit *e, struct str key, const struct expunged_record *rec,
 struct purge {
 	int64_t           before_ms;
 	email_id          emails[EDIT_MESSAGES];
+	email_id          gone[EDIT_MESSAGES];
 	struct kv_blob_id blobs[EDIT_MESSAGES]; /* may be without a reference after the commit */
 	size_t            n;                    /* emails whose texts are gone */
-	size_t            purged;               /* of them, and blobs */
+	size_t            purged;               /* in gone, and blobs */
 };
 
 static int
@@ -395,9 +399,18 @@ purge_fill(struct edit *e, struct purge *p)
 		if (r < 0 || !is_listed(p, x.message.email, &at))
 			break;
 		r = purge_one(e, k, &rec, &x.message);
+		p->gone[p->purged] = x.message.email;
 		p->blobs[p->purged++] = x.message.blob;
 	}
 	return r < 0 ? r : 0;
+}
+
+static int
+by_number(const void *x, const void *y)
+{
+	const email_id *a = x, *b = y;
+
+	return *a < *b ? -1 : *a > *b;
 }
 
 static int
@@ -412,7 +425,11 @@ purge(struct account *a, struct purge *p)
 		return r;
 	edit_begin(&e, a, &ACTOR_NOBODY);
 	r = purge_fill(&e, p);
-	return r < 0 || p->purged == 0 ? r : edit_commit(&e, EDIT_LAZY);
+	if (r < 0 || p->purged == 0)
+		return r;
+	qsort(p->gone, p->purged, sizeof(p->gone[0]), by_number);
+	r = hidden_purge(&e, p->gone, p->purged);
+	return r < 0 ? r : edit_commit(&e, EDIT_LAZY);
 }
 
 int

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "store/device_records.h"
+#include "store/ledger.h"
 
 void
 spans_done(struct spans *s)
@@ -110,22 +111,29 @@ hidden_load(struct account *a, device_id id, struct spans *ret)
 	return add_rows(a, &from, &to, ret);
 }
 
-/* The row that begins at or before the id, if it reaches up to it or ends just before it. */
+/* The row that begins at the id, or as the last one before it: 1; 0: none, or none to be read. */
 static int
-add_row_before(struct account *a, device_id id, email_id email, struct spans *rows)
+row_at(struct account *a, device_id id, email_id email, struct span *ret)
 {
 	struct key   from = key_hidden(id, 0), to = key_hidden(id, email + 1);
 	OWN(kv_iter) it = NULL;
-	struct span  row;
 	struct str   k, v;
 	int          r = open_rows(a, &from, &to, true, &it);
 
 	if (r == 0)
 		r = kv_iter_next(it, &k, &v);
-	if (r <= 0)
-		return r;
-	if (read_row(k, v, &row) < 0 || row.hi + 1 < email)
-		return 0;
+	return r <= 0 ? r : read_row(k, v, ret) == 0;
+}
+
+/* That one, if it reaches up to the id or ends just before it. */
+static int
+add_row_before(struct account *a, device_id id, email_id email, struct spans *rows)
+{
+	struct span row;
+	int         r = row_at(a, id, email, &row);
+
+	if (r <= 0 || row.hi + 1 < email)
+		return r < 0 ? r : 0;
 	return spans_add(rows, row.lo, row.hi);
 }
 
@@ -239,6 +247,87 @@ hidden_add(struct edit *e, device_id id, const struct spans *set)
 	uint64_t less = 0;
 
 	return change(e, id, set, merge, &less);
+}
+
+/* --- what is gone for good --- */
+
+/* The first message there is from `email` on, up to hi; beside those that the commit deletes, whose
+ * places are there still. 0: none. */
+static int
+first_place(struct account *a, struct span among, const email_id *gone, size_t n, email_id *ret)
+{
+	struct key   from = key_place(among.lo), to = key_place(among.hi + 1);
+	OWN(kv_iter) it = NULL;
+	struct str   k, v;
+	email_id     email;
+	int          r = open_rows(a, &from, &to, false, &it);
+
+	*ret = 0;
+	while (r >= 0 && (r = kv_iter_next(it, &k, &v)) > 0) {
+		r = key_read_place(k, &email);
+		if (r < 0)
+			return r;
+		while (n > 0 && *gone < email) {
+			gone++;
+			n--;
+		}
+		if (n == 0 || *gone != email) {
+			*ret = email;
+			return 0;
+		}
+	}
+	return r;
+}
+
+/* The row that emails[0] is in, if any, begins with the first message there is, or goes. */
+static int
+purge_row(struct edit *e, device_id id, const email_id *emails, size_t n, struct span *row)
+{
+	email_id   lo;
+	struct key key;
+	int        r = row_at(e->a, id, emails[0], row);
+
+	if (r > 0 && row->hi >= emails[0])
+		r = first_place(e->a, *row, emails, n, &lo);
+	else if (r >= 0)
+		return 0;
+	if (r < 0 || lo == row->lo)
+		return r;
+	key = key_hidden(id, row->lo);
+	edit_del(e, &key);
+	if (lo == 0)
+		return 0;
+	key = key_hidden(id, lo);
+	hidden_record_pack(row->hi - lo, edit_value(e));
+	edit_put(e, &key);
+	return 0;
+}
+
+static int
+purge_device(struct edit *e, device_id id, const email_id *emails, size_t n)
+{
+	struct span row = { 0 };
+	int         r = hidden_any(e->a, id);
+
+	if (r <= 0)
+		return r == E_CORRUPT ? 0 : r;
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		if (emails[i] > row.hi)
+			r = purge_row(e, id, emails + i, n - i, &row);
+	/* What is damaged hides nothing, and stays for the repair. */
+	return r == E_CORRUPT ? 0 : r;
+}
+
+int
+hidden_purge(struct edit *e, const email_id *emails, size_t n)
+{
+	const struct ledger *l;
+	int                  r = n != 0 ? ledger_need(e->a) : 0;
+
+	l = e->a->ledger;
+	for (size_t i = 0; r >= 0 && n != 0 && i < l->n; i++)
+		r = purge_device(e, l->d[i]->id, emails, n);
+	return r < 0 ? r : 0;
 }
 
 int

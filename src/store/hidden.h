@@ -32,5 +32,13 @@ int hidden_load(struct account *, device_id, struct spans *ret);
 int hidden_add(struct edit *, device_id, const struct spans *);
 /* *n grows by the ids that were hidden. */
 int hidden_remove(struct edit *, device_id, const struct spans *, uint64_t *n);
+/*
+ * Messages that this commit deletes for good, ascending: ids that are never used again. Rows that
+ * hide nothing else go, others begin with the first message that there is. So a device has no more
+ * rows than the account has messages, the restorable ones too, whatever was there before (but for
+ * a row that journal_restore has cut and nothing of it is left). Reads for each device that hides
+ * anything at most a row for each message.
+ */
+int hidden_purge(struct edit *, const email_id *emails, size_t n);
 
 #endif

@@ -4,7 +4,7 @@
 #include "store/edit.h"
 #include "store/name.h"
 
-enum { FETCHED_PART = 100000 };
+enum { SEEK_ENOUGH = 64 };
 
 struct reader {
 	const struct journal_query *query;
@@ -172,13 +172,66 @@ journal_open(struct account *a, uint64_t after, struct kv_iter **ret)
 	return kv_scan(a->store->kv, account_part(a), key_str(&from), key_str(&to), false, ret);
 }
 
+/* --- since --- */
+
+/* The commit after `modseq`: 1 and its time, 0 when there is none. */
 static int
-open_log(struct account *a, uint64_t after, struct kv_iter **ret)
+time_after(struct account *a, uint64_t modseq, uint64_t *ret_modseq, int64_t *ret_ms)
 {
-	int r;
+	OWN(kv_iter)      it = NULL;
+	struct log_record rec;
+	struct str        k, v;
+	int               r = journal_open(a, modseq, &it);
+
+	if (r == 0)
+		r = kv_iter_next(it, &k, &v);
+	if (r <= 0)
+		return r;
+	r = key_read_log(k, ret_modseq);
+	if (r == 0)
+		r = log_record_unpack(v, &rec);
+	if (r < 0)
+		return r;
+	*ret_ms = rec.when_ms;
+	return 1;
+}
+
+int
+journal_seek(struct account *a, int64_t since_ms, uint64_t *after)
+{
+	uint64_t lo = *after > a->rec.log_floor ? *after : a->rec.log_floor;
+	uint64_t hi = account_modseq(a);
+
+	if (since_ms < JOURNAL_CLOCK_MS)
+		return 0;
+	while (lo < hi && hi - lo > SEEK_ENOUGH) {
+		uint64_t mid = lo + (hi - lo) / 2, at;
+		int64_t  when_ms;
+		int      r = time_after(a, mid, &at, &when_ms);
+
+		/* With damage in the way it is read from the beginning. */
+		if (r < 0)
+			return r == E_CORRUPT ? 0 : r;
+		if (r == 1 && when_ms < since_ms - JOURNAL_CLOCK_MS)
+			lo = at;
+		else
+			hi = mid;
+	}
+	if (lo > *after)
+		*after = lo;
+	return 0;
+}
+
+static int
+open_log(struct account *a, const struct journal_query *query, struct kv_iter **ret)
+{
+	uint64_t after = query->after;
+	int      r;
 
 	ACCOUNT_SCOPE(a);
 	r = account_ready(a);
+	if (r == 0)
+		r = journal_seek(a, query->since_ms, &after);
 	return r < 0 ? r : journal_open(a, after, ret);
 }
 
@@ -189,7 +242,7 @@ journal_scan(struct account *a, const struct journal_query *query,
 	const struct reader reader = { query, fn, arg };
 	OWN(kv_iter)        it = NULL;
 	struct str          k, v;
-	int                 r = open_log(a, query->after, &it);
+	int                 r = open_log(a, query, &it);
 
 	while (r == 0 && (r = kv_iter_next(it, &k, &v)) > 0)
 		r = read_entry(&reader, k, v);
@@ -199,34 +252,28 @@ journal_scan(struct account *a, const struct journal_query *query,
 /* --- what was fetched --- */
 
 int
-journal_fetched(struct account *a, const struct view_message *m, uint32_t n, uint8_t mark,
-    const struct actor *actor, uint32_t *at)
+journal_fetched(struct account *a, const struct view_message *m, const uint32_t *which, uint32_t n,
+    const struct actor *actor)
 {
 	OWN_EDIT struct edit  e = { 0 };
 	const struct mailbox *inbox;
-	uint32_t              i, found = 0;
 	int                   r;
 
 	ACCOUNT_SCOPE(a);
 	r = account_ready(a);
-	if (r < 0)
+	if (r < 0 || n == 0)
 		return r;
 	inbox = account_box_named(a, INBOX);
 	edit_begin(&e, a, actor);
-	for (i = *at; i < n && found < FETCHED_PART; i++) {
-		struct change c = { .kind = CHANGE_FETCHED, .email = m[i].email };
+	for (uint32_t i = 0; i < n; i++) {
+		const struct view_message *vm = &m[which[i]];
+		struct change              c = { .kind = CHANGE_FETCHED, .email = vm->email };
 
-		if ((m[i].marks & mark) == 0)
-			continue;
-		if (m[i].uid != 0 && inbox != NULL) {
+		if (vm->uid != 0 && inbox != NULL) {
 			c.mailbox = inbox->id;
-			c.uid_lo = m[i].uid;
+			c.uid_lo = vm->uid;
 		}
 		edit_log(&e, &c);
-		found++;
 	}
-	r = found != 0 ? edit_commit(&e, EDIT_LAZY) : 0;
-	if (r == 0)
-		*at = i;
-	return r;
+	return edit_commit(&e, EDIT_LAZY);
 }

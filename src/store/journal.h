@@ -34,6 +34,10 @@ struct journal_event {
 	struct str          peer, login, device; /* valid during the call */
 };
 
+/* The log is in the order of commits, and its times are those of the clock: what it stamped while
+ * it was more than this ahead of the time may be missing from what is asked for `since`. */
+#define JOURNAL_CLOCK_MS ((int64_t)24 * 3600 * 1000)
+
 struct journal_query {
 	email_id email;    /* of this message alone; 0: all */
 	int64_t  since_ms; /* from then on; 0: all */
@@ -45,10 +49,12 @@ struct journal_query {
 int journal_scan(struct account *, const struct journal_query *,
     int (*fn)(void *arg, const struct journal_event *), void *arg);
 
-/* Notes that the messages with the mark were fetched whole; at the end of a session, when any was.
- * Nobody waits for it. Call until *at, 0 at first, is n. */
-int journal_fetched(struct account *, const struct view_message *, uint32_t n, uint8_t mark,
-    const struct actor *, uint32_t *at);
+/* Notes in one commit that messages of a view were fetched whole: those at the n indexes, ascending
+ * (else the log has an item for each); JOURNAL_FETCHED_PART of them is a good number. Nobody waits
+ * for it: it is durable after the next store_tend. */
+enum { JOURNAL_FETCHED_PART = 1000 };
+int journal_fetched(struct account *, const struct view_message *, const uint32_t *which,
+    uint32_t n, const struct actor *);
 
 /* --- putting back --- */
 

@@ -307,6 +307,8 @@ journal_restore_part(struct account *a, struct journal_restore *r, const struct 
 	err = account_ready(a);
 	if (err == 0)
 		err = ledger_need(a);
+	if (err == 0 && r->at == 0)
+		err = journal_seek(a, r->since_ms, &r->at);
 	if (err == 0)
 		err = next_entry(a, r, &modseq, &value, &end);
 	if (err == 1) {

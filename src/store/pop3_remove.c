@@ -58,9 +58,11 @@ find_target(struct account *a, enum pop3_policy policy, const struct actor *acto
 
 /* --- one message --- */
 
-/* 1 when it is in INBOX, 0 when it is not. */
+enum { ELSEWHERE, IN_INBOX, PURGED };
+
+/* Where is it? */
 static int
-find_in_inbox(const struct part *p, const struct view_message *vm, struct message *ret)
+find(const struct part *p, const struct view_message *vm, struct message *ret)
 {
 	struct account     *a = p->e->a;
 	struct place_record place;
@@ -69,15 +71,17 @@ find_in_inbox(const struct part *p, const struct view_message *vm, struct messag
 	if (vm->uid != 0)
 		r = message_fetch(a, p->inbox->id, vm->uid, ret);
 	if (r == 0 && ret->email == vm->email)
-		return 1;
+		return IN_INBOX;
 	if (r < 0 && r != E_MESSAGE_GONE)
 		return r;
 	r = place_fetch(a, vm->email, &place);
-	if (r == E_NOT_FOUND || (r == 0 && (place.expunged || place.mailbox != p->inbox->id)))
-		return 0;
+	if (r == E_NOT_FOUND)
+		return PURGED;
+	if (r == 0 && (place.expunged || place.mailbox != p->inbox->id))
+		return ELSEWHERE;
 	if (r == 0)
 		r = message_fetch(a, place.mailbox, place.uid, ret);
-	return r < 0 ? r : 1;
+	return r < 0 ? r : IN_INBOX;
 }
 
 static void
@@ -162,16 +166,17 @@ static int
 remove_one(struct part *p, const struct view_message *vm)
 {
 	struct message m;
-	int            r = find_in_inbox(p, vm, &m);
+	int            where = find(p, vm, &m);
+	int            r = where < 0 ? where : 0;
 
-	if (r == 1)
+	if (where == IN_INBOX)
 		r = treat(p, &m);
-	else if (r == 0)
+	else if (where == ELSEWHERE)
 		log_hidden(p, vm->email, NULL);
 	/* What is damaged stays where it is, and the device is rid of it. */
 	if (r == E_CORRUPT || r == E_MESSAGE_GONE)
 		r = 0;
-	if (r == 0)
+	if (r == 0 && where != PURGED)
 		r = spans_add(&p->hide, vm->email, vm->email);
 	p->so_far.removed_n++;
 	p->so_far.removed_bytes += vm->size;

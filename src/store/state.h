@@ -37,6 +37,7 @@ struct store {
 	struct list          idle;     /* accounts without handles, the longest idle first */
 	struct list          keeping;  /* those of them with indexes, likewise */
 	size_t               kept;     /* bytes of these indexes */
+	_Atomic kv_ticket    lazy;     /* of the last commit that nobody waits for; 0: durable */
 	atomic_bool          tending;  /* one store_tend at a time; the rest is its own */
 	account_id           tend_at;
 };

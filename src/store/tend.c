@@ -38,8 +38,11 @@ heal(struct store *store)
 	if (kv_healthy(store->kv))
 		return 0;
 	r = kv_heal(store->kv);
-	if (r == 0)
+	if (r == 0) {
+		/* It is on disk, or lost for good. */
+		atomic_store(&store->lazy, 0);
 		store_notify_all(store);
+	}
 	return r;
 }
 
@@ -265,6 +268,15 @@ tend_accounts(struct store *store)
 	return 0;
 }
 
+/* What nobody waits for is on disk then, too: in a quiet server no other sync takes it along. */
+static int
+settle(struct store *store)
+{
+	kv_ticket ticket = atomic_exchange(&store->lazy, 0);
+
+	return ticket != 0 ? kv_wait(store->kv, ticket) : 0;
+}
+
 static int
 tend(struct store *store)
 {
@@ -275,6 +287,8 @@ tend(struct store *store)
 		r = ledger_save_old(store);
 	if (r == 0)
 		r = tend_accounts(store);
+	if (r == 0)
+		r = settle(store);
 	if (r == 0)
 		r = kv_blob_collect(
 		    store->kv, clock_real_ms() - BLOB_AGE_MS, TEND_BLOBS, &removed);

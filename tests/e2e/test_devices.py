@@ -121,8 +121,15 @@ def test_commands():
         # Before its first login, by its app password.
         server.run("account", "app-password", "add", ANN, "Ann's new phone")
         server.run("account", "pop3", ANN, "--device", "Ann's new phone", "--policy", "keep")
-        assert devices(server)["Ann's new phone"] == {"": ["policy keep"]}
+        assert devices(server)["Ann's new phone"] == {"": ["policy keep", "never seen"]}
         server.run("account", "pop3", ANN, "--device", "Ann's new phone", "--policy", "default")
+        # And by the +tag of its login, whatever its case.
+        server.run("account", "pop3", ANN, "--device", "Tablet", "--policy", "keep")
+        assert devices(server)["tablet"] == {"": ["policy keep", "never seen"]}
+        deliver(server, [1])
+        assert download(server, phone("tablet"), delete=True) and inbox(server) == 1
+        assert devices(server)["tablet"][""] == ["policy keep"] and "pop3" in devices(server)["tablet"]
+        server.run("account", "pop3", ANN, "--device", "TABLET", "--policy", "default")
         server.run("account", "pop3", ANN, "--alarm", "off")
         assert ["alarm", "off"] in lines_of(server, "account", "pop3", ANN)
         server.run("account", "pop3", ANN, "--device", "desk", "--policy", "default")
@@ -131,7 +138,9 @@ def test_commands():
         for words, status, what in (
                 (("pop3", ANN, "--policy", "burn"), 1, "keep, read"), (("pop3", ANN, "--alarm", "0"), 1, "1 to 100"),
                 (("pop3", ANN, "--alarm", "101"), 1, "1 to 100"), (("pop3", ANN, "--alarm", "x"), 1, "1 to 100"),
-                (("pop3", ANN, "--policy", "keep", "--device", "tv"), 1, "has logged in"),
+                (("pop3", ANN, "--policy", "keep", "--device", "my tv"), 1, "as the +tag of its login"),
+                (("pop3", ANN, "--policy", "keep", "--device", "x" * 65), 1, "as the +tag of its login"),
+                (("pop3", ANN, "--policy", "default", "--device", "tv"), 1, "no such device"),
                 (("pop3", ANN, "--device", "desk"), 2, "use it as"), (("pop3", "no@example.test"), 1, "not found"),
                 (("devices", "no@example.test"), 1, "not found"), (("journal", "no@example.test"), 1, "not found"),
                 (("journal", ANN, "--message", "<none@x>"), 1, "not found"),

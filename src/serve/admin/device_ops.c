@@ -1,7 +1,9 @@
 /* The operations on devices: who they are, what POP3 removals do, putting back what one removed. */
+#include "auth/address.h"
 #include "auth/app_password.h"
 #include "base/error.h"
 #include "serve/admin/session.h"
+#include "store/carry.h"
 #include "store/journal.h"
 
 static json_t *
@@ -97,11 +99,30 @@ has(const struct admin *s, const char *key)
 	return json_object_get(s->request, key) != NULL;
 }
 
-/* One that has an app password may have a policy before it comes for the first time. */
+/* As the +tag of a login: names of addresses are kept without case. */
 static int
-make_device(struct admin *s, struct account *account, struct str name, device_id *ret)
+name_as_tag(struct admin *s, struct str name, struct str *ret)
 {
-	struct actor         actor = admin_actor(s);
+	const char *address = arena_printf(&s->arena, "a+%.*s@a.example", STR_ARG(name));
+	struct str  normal;
+	int         r = address == NULL ? E_NOMEM : 0;
+
+	if (r == 0)
+		r = address_normalise(str_c(address), &s->arena, &normal);
+	if (r == 0 && normal.n > DEVICE_NAME_MAX)
+		r = E_BAD_ADDRESS;
+	if (r == E_BAD_ADDRESS)
+		return admin_fail(s, E_PARAM,
+		    STR("a device is called as an app password, or as the +tag of its login"));
+	if (r == 0)
+		*ret = str_skip(address_local(normal), 2);
+	return r;
+}
+
+/* What a device that was not here yet will be called. */
+static int
+name_of_new(struct admin *s, struct str name, struct str *ret)
+{
 	struct app_password *list;
 	struct str           address;
 	size_t               n;
@@ -109,11 +130,24 @@ make_device(struct admin *s, struct account *account, struct str name, device_id
 
 	if (r == 0)
 		r = app_password_list(s->server->directory, address, &s->arena, &list, &n);
-	actor.device = name;
-	for (size_t i = 0; r == 0 && i < n; i++)
+	if (r < 0)
+		return r;
+	*ret = name;
+	for (size_t i = 0; i < n; i++)
 		if (str_eq(list[i].name, name))
-			return device_seen(account, &actor, ret);
-	return r < 0 ? r : E_NOT_FOUND;
+			return 0;
+	return name.n == 0 ? 0 : name_as_tag(s, name, ret);
+}
+
+/* It may have a policy before it comes for the first time. */
+static int
+make_device(struct admin *s, struct account *account, struct str name, enum pop3_policy policy)
+{
+	const struct device_info info = { .name = name, .policy = policy };
+	struct actor             actor = admin_actor(s);
+	int                      r = device_put(account, &info, &actor);
+
+	return r == E_LIMIT ? admin_fail(s, r, STR("an account has at most 1,000 devices")) : r;
 }
 
 static int
@@ -126,14 +160,16 @@ set_device_policy(struct admin *s, struct account *account, enum pop3_policy pol
 
 	if (r == 0)
 		r = device_find(account, name, &id);
-	if (r == E_NOT_FOUND)
-		r = make_device(s, account, name, &id);
+	if (r == E_NOT_FOUND) {
+		r = name_of_new(s, name, &name);
+		if (r == 0)
+			r = device_find(account, name, &id);
+	}
+	if (r == E_NOT_FOUND && policy != POP3_POLICY_NONE)
+		return make_device(s, account, name, policy);
 	if (r == 0)
 		r = device_policy_set(account, id, policy, &actor);
-	if (r != E_NOT_FOUND)
-		return r;
-	return admin_fail(s, r,
-	    STR("a device that has logged in, or an app password, of that name"));
+	return r == E_NOT_FOUND ? admin_fail(s, r, STR("no such device")) : r;
 }
 
 static int

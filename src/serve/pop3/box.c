@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "store/journal.h"
@@ -23,6 +24,7 @@ pop3_box_done(struct pop3_box *b)
 {
 	device_view_done(&b->view);
 	ranges_done(&b->seen);
+	mem_free(b->fresh);
 	if (b->account != NULL)
 		account_drop(b->account);
 	*b = (struct pop3_box){ 0 };
@@ -83,43 +85,7 @@ pop3_box_reset(struct pop3_box *b)
 	}
 }
 
-void
-pop3_box_fetched(struct pop3_box *b, struct view_message *m, bool by_retr)
-{
-	m->marks |= by_retr ? POP3_FETCHED | POP3_READ_IT : POP3_FETCHED;
-	b->fetched.fetched_n++;
-	b->fetched.fetched_bytes += pop3_box_size(m);
-}
-
-/* --- the end of a session --- */
-
-int
-pop3_box_note(struct pop3_box *b, const struct actor *actor, bool *ret_done)
-{
-	struct device_view *v = &b->view;
-	int                 r;
-
-	if (b->fetched.fetched_n == 0) {
-		*ret_done = true;
-		return 0;
-	}
-	r = journal_fetched(b->account, v->m, v->n, POP3_FETCHED, actor, &b->journal_at);
-	if (r == 0 && b->journal_at == v->n)
-		r = device_count(b->account, v->device, ACTOR_POP3, &b->fetched);
-	if (r < 0)
-		return r;
-	*ret_done = b->journal_at == v->n;
-	if (*ret_done)
-		b->fetched = (struct device_counts){ 0 };
-	return 0;
-}
-
-static bool
-becomes_seen(const struct view_message *m)
-{
-	return (m->marks & (POP3_DELETED | POP3_READ_IT)) == POP3_READ_IT && m->uid != 0 &&
-	       !m->was_seen;
-}
+/* --- what was fetched --- */
 
 static int
 by_number(const void *x, const void *y)
@@ -127,6 +93,57 @@ by_number(const void *x, const void *y)
 	const uint32_t *a = x, *b = y;
 
 	return *a < *b ? -1 : *a > *b;
+}
+
+/* A message is in a session's journal once. */
+static void
+add_fresh(struct pop3_box *b, const struct view_message *m)
+{
+	if (b->fresh == NULL) {
+		b->fresh = mem_alloc(POP3_NOTE_MAX * sizeof(*b->fresh));
+		b->noted_ms = clock_mono_ms();
+	}
+	if (b->fresh != NULL && b->n_fresh < POP3_NOTE_MAX)
+		b->fresh[b->n_fresh++] = (uint32_t)(m - b->view.m);
+}
+
+bool
+pop3_box_fetched(struct pop3_box *b, struct view_message *m, bool by_retr)
+{
+	if ((m->marks & POP3_FETCHED) == 0)
+		add_fresh(b, m);
+	m->marks |= by_retr ? POP3_FETCHED | POP3_READ_IT : POP3_FETCHED;
+	b->fetched.fetched_n++;
+	b->fetched.fetched_bytes += pop3_box_size(m);
+	return b->n_fresh == POP3_NOTE_MAX || clock_mono_ms() - b->noted_ms >= POP3_NOTE_MS;
+}
+
+int
+pop3_box_note(struct pop3_box *b, const struct actor *actor)
+{
+	const struct device_counts counts = b->fetched;
+	uint32_t                   n = b->n_fresh;
+	int                        r;
+
+	if (counts.fetched_n == 0)
+		return 0;
+	b->fetched = (struct device_counts){ 0 };
+	b->n_fresh = 0;
+	b->noted_ms = clock_mono_ms();
+	r = device_count(b->account, b->view.device, ACTOR_POP3, &counts);
+	if (r < 0 || n == 0)
+		return r;
+	qsort(b->fresh, n, sizeof(*b->fresh), by_number);
+	return journal_fetched(b->account, b->view.m, b->fresh, n, actor);
+}
+
+/* --- the end of a session --- */
+
+static bool
+becomes_seen(const struct view_message *m)
+{
+	return (m->marks & (POP3_DELETED | POP3_READ_IT)) == POP3_READ_IT && m->uid != 0 &&
+	       !m->was_seen;
 }
 
 /* UIDs of what came back into INBOX are in another order than email ids. */

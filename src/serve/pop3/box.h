@@ -7,8 +7,10 @@
  *          doubled (RFC 1939 s11).
  * Lock     none: other sessions go on. What they move or expunge meanwhile can still be read here,
  *          as long as it can be restored; then it is E_MESSAGE_GONE.
- * Memory   56 bytes a message; at most VIEW_MESSAGES_MAX, the oldest ones.
- * Work     loading and updating go in parts of bounded size.
+ * Memory   56 bytes a message, 4 KiB once any was fetched; at most VIEW_MESSAGES_MAX, the oldest
+ *          ones.
+ * Work     loading and updating go in parts of bounded size. What was fetched is noted with every
+ *          POP3_NOTE_MAX messages, and with the first one after POP3_NOTE_MS.
  * Threads  the session's.
  */
 #ifndef SERVE_POP3_BOX_H
@@ -22,13 +24,18 @@ enum { /* marks of a view_message */
 	POP3_READ_IT = 4  /* by RETR */
 };
 
+enum { POP3_NOTE_MAX = 1000, POP3_NOTE_MS = 60 * 1000 };
+
 struct pop3_box {
 	struct account      *account; /* NULL: not open */
 	struct device_view   view;
 	uint32_t             n_left;  /* not marked as deleted */
 	uint64_t             size_left;
-	struct device_counts fetched; /* not told to the ledger yet */
-	uint32_t             journal_at; /* fetched ones before it are in the journal */
+	/* fetched, and not told to journal and ledger yet */
+	struct device_counts fetched;
+	uint32_t            *fresh;   /* room for POP3_NOTE_MAX indexes of the view; or NULL */
+	uint32_t             n_fresh;
+	int64_t              noted_ms; /* when the rest was told; clock_mono_ms */
 	/* updating */
 	struct pop3_removal  removal;
 	bool                 planned;
@@ -46,13 +53,14 @@ uint64_t pop3_box_size(const struct view_message *);
 int  pop3_box_find(struct pop3_box *, uint32_t number, struct view_message **ret);
 void pop3_box_delete(struct pop3_box *, struct view_message *);
 void pop3_box_reset(struct pop3_box *);
-/* All of it was sent, by RETR or by TOP. */
-void pop3_box_fetched(struct pop3_box *, struct view_message *, bool by_retr);
+/* All of it was sent, by RETR or by TOP. true: pop3_box_note is due. */
+bool pop3_box_fetched(struct pop3_box *, struct view_message *, bool by_retr);
+/* What was fetched goes into journal and ledger, in one commit of bounded size that nobody waits
+ * for; also at the end of a session, with QUIT or without. What cannot be noted is forgotten. */
+int  pop3_box_note(struct pop3_box *, const struct actor *);
 
 /* Parts of the end of a session, visible at once, and durable after account_barrier: */
-/* what was fetched goes into journal and ledger; also without QUIT, */
-int  pop3_box_note(struct pop3_box *, const struct actor *, bool *ret_done);
-/* then what is marked is removed by the device's policy, */
+/* what is marked is removed by the device's policy, */
 int  pop3_box_remove(struct pop3_box *, const struct actor *, bool *ret_done);
 /* and the rest that was fetched by RETR gets \Seen. */
 int  pop3_box_set_seen(struct pop3_box *, const struct actor *, bool *ret_done);

@@ -25,7 +25,8 @@ update_part(struct pop3_session *s, const struct actor *actor, bool *ret_done)
 
 	switch (s->stage) {
 	case STAGE_NOTE:
-		r = pop3_box_note(b, actor, &done);
+		r = pop3_box_note(b, actor);
+		done = true;
 		break;
 	case STAGE_REMOVE:
 		r = pop3_box_remove(b, actor, &done);
@@ -76,11 +77,8 @@ void
 pop3_note_fetched(struct pop3_session *s)
 {
 	struct actor actor = pop3_actor(s);
-	bool         done = false;
-	int          r = 0;
+	int          r = s->box.account != NULL ? pop3_box_note(&s->box, &actor) : 0;
 
-	while (r == 0 && !done && s->box.account != NULL)
-		r = pop3_box_note(&s->box, &actor, &done);
 	if (r < 0 && r != E_NOT_FOUND)
 		log_event(LOG_WARN, "pop3-note-failed", LOG_U("session", conn_id(s->conn)),
 		    LOG_U("account", account_number(s->box.account)), LOG_ERR(r));

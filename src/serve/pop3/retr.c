@@ -90,8 +90,9 @@ pop3_message_more(struct pop3_session *s)
 	}
 	pop3_stuff_end(&x->stuff, conn_output(s->conn));
 	/* A TOP of more lines than there are is how fetchmail gets mail that it leaves there. */
-	if (!x->is_top || (x->lines > 0 && x->off == x->message.size))
-		pop3_box_fetched(&s->box, x->of, !x->is_top);
+	if ((!x->is_top || (x->lines > 0 && x->off == x->message.size)) &&
+	    pop3_box_fetched(&s->box, x->of, !x->is_top))
+		pop3_note_fetched(s);
 	pop3_set_state(s, POP3_TRANSACTION);
 	return STEP_DONE;
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "serve/pop3/box.h"
 #include "store/journal.h"
 #include "store/uidl.h"
 
@@ -248,6 +249,50 @@ test_journal_and_ledger(void **state)
 	client_close(c);
 }
 
+static void
+retr_all(struct client *c, unsigned n)
+{
+	char line[32];
+
+	for (unsigned i = 1; i <= n; i++) {
+		snprintf(line, sizeof(line), "RETR %u\r\n", i);
+		client_send(c, str_c(line));
+		expect(c, "+OK");
+		(void)client_body(c);
+	}
+}
+
+/* A server that is killed loses the notes of POP3_NOTE_MAX messages, or of a minute. */
+static void
+test_notes_of_a_long_session(void **state)
+{
+	enum { N = POP3_NOTE_MAX + 4 };
+	const uint64_t size = sizeof(MESSAGE) - 1;
+	struct rig    *r = *state;
+	struct client *c;
+	struct seen    seen = { .fetched = POP3_NOTE_MAX, .fetched_first = true };
+
+	put_some(r, N);
+	c = client_login_as(r, "ann+phone@example.com");
+	retr_all(c, POP3_NOTE_MAX - 1);
+	say(c, "NOOP", "+OK");
+	check_journal(r, (struct seen){ 0 }, (struct device_counts){ 0 }, 1);
+	retr_all(c, POP3_NOTE_MAX);
+	say(c, "NOOP", "+OK");
+	check_journal(r, seen, (struct device_counts){ 1999, 1999 * size, 0, 0 }, 1);
+	clock_test_advance(POP3_NOTE_MS);
+	client_send(c, STR("RETR 1004\r\n"));
+	expect(c, "+OK");
+	(void)client_body(c);
+	say(c, "NOOP", "+OK");
+	clock_test_advance(-POP3_NOTE_MS);
+	seen.fetched++;
+	check_journal(r, seen, (struct device_counts){ 2000, 2000 * size, 0, 0 }, 1);
+	client_close(c);
+	wait_for_conns(r, 0);
+	check_journal(r, seen, (struct device_counts){ 2000, 2000 * size, 0, 0 }, 1);
+}
+
 /* --- others on the same account --- */
 
 static void
@@ -389,6 +434,7 @@ main(void)
 		T(test_policies),
 		T(test_uidls_that_were_moved_in),
 		T(test_journal_and_ledger),
+		T(test_notes_of_a_long_session),
 		T(test_removed_account),
 		T(test_many_sessions),
 		T(test_purged_meanwhile),

@@ -157,9 +157,18 @@ test_too_many(void **state)
 	assert_int_equal(id, DEVICES_MAX);
 	assert_str(info(e, first).name, "first");
 	clock_test_advance(1000);
+	/* A policy that somebody has set is kept. */
+	assert_ok(device_policy_set(e->a, first, POP3_KEEP, &ACTOR));
 	id = login(e, ACTOR_POP3, "one more");
 	assert_int_equal(id, DEVICES_MAX + 1);
+	assert_int_equal(info(e, first).id, first);
+	assert_int_equal(info(e, 2).id, 0);
+	assert_ok(device_policy_set(e->a, first, POP3_POLICY_NONE, &ACTOR));
+	id = login(e, ACTOR_POP3, "one more still");
+	assert_int_equal(id, DEVICES_MAX + 2);
 	assert_int_equal(info(e, first).id, 0);
+	assert_int_equal(info(e, 3).id, 3);
+	id--;
 	assert_int_equal(login(e, ACTOR_POP3, "one more"), id);
 	env_restart(e);
 	assert_int_equal(login(e, ACTOR_POP3, "one more"), id);

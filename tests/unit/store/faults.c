@@ -265,18 +265,20 @@ remove_and_restore(struct course *c, struct device_view *v)
 	struct journal_restore back = { .device = STR("phone") };
 	struct device_alarm    alarm;
 	struct message         m;
-	uint32_t               at = 0;
+	uint32_t               which[16];
 	bool                   done = false;
 	int                    r = 0;
 
 	while (r == 0 && !done)
 		r = device_view_load(v, &done);
+	assert_true(v->n <= ARRAY_LEN(which));
 	for (uint32_t i = 0; r == 0 && i < v->n; i++) {
 		v->m[i].marks = 1;
+		which[i] = i;
 		r = device_view_message(c->e->a, v->inbox, &v->m[i], &m);
 	}
 	if (r == 0)
-		r = journal_fetched(c->e->a, v->m, v->n, 1, &PHONE, &at);
+		r = journal_fetched(c->e->a, v->m, which, v->n, &PHONE);
 	rm.m = v->m;
 	rm.n = v->n;
 	for (done = false; r == 0 && !done;)

@@ -109,7 +109,7 @@ poll_mail(struct writer *w, struct account *a)
 	struct actor               actor = { .protocol = ACTOR_POP3 };
 	struct pop3_removal        rm = { .mark = 1 };
 	struct device_view         v;
-	uint32_t                   at = 0;
+	uint32_t                   which[64], n = 0;
 	bool                       done = false;
 
 	actor.device = str_c(NAMES[pick(w, 2)]);
@@ -122,10 +122,13 @@ poll_mail(struct writer *w, struct account *a)
 
 		CHECK(i == 0 || v.m[i - 1].email < v.m[i].email);
 		v.m[i].marks = pick(w, 3) == 0;
-		if (v.m[i].marks != 0)
+		if (v.m[i].marks != 0) {
 			CHECK_OK(device_view_message(a, v.inbox, &v.m[i], &m));
+			if (n < ARRAY_LEN(which))
+				which[n++] = i;
+		}
 	}
-	CHECK_OK(journal_fetched(a, v.m, v.n, 1, &actor, &at));
+	CHECK_OK(journal_fetched(a, v.m, which, n, &actor));
 	rm.m = v.m;
 	rm.n = v.n;
 	for (done = false; atomic_load(&broken) == 0 && !done;)
