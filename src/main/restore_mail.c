@@ -266,6 +266,7 @@ unexpunge(struct job *j, const struct message *m, struct str mailbox)
 		return 0;
 	request = request_for(j, "unexpunge", mailbox);
 	json_object_set_new(request, "email", json_integer((json_int_t)m->email));
+	json_object_set_new(request, "unhide", json_boolean(!j->carry.hidden));
 	if (control_send(&j->control, request) != EXIT_OK ||
 	    control_receive(&j->control, &reply) != EXIT_OK)
 		return E_CLOSED;

@@ -182,6 +182,27 @@ carry_committed(struct account *a, const struct append_options *opt, int err)
 		opt->taken->stamp = err == 0 ? a->uidl_stamp : 0;
 }
 
+int
+carry_unhide(struct account *a, email_id email, const struct actor *actor)
+{
+	OWN_EDIT struct edit e = { 0 };
+	struct span          one = { email, email };
+	const struct spans   set = { .s = &one, .n = 1 };
+	uint64_t             n = 0;
+	int                  r;
+
+	ACCOUNT_SCOPE(a);
+	r = account_ready(a);
+	if (r == 0)
+		r = ledger_need(a);
+	if (r < 0)
+		return r;
+	edit_begin(&e, a, actor);
+	for (size_t i = 0; r == 0 && i < a->ledger->n; i++)
+		r = hidden_remove(&e, a->ledger->d[i]->id, &set, &n);
+	return r < 0 || n == 0 ? r : edit_commit(&e, EDIT_DURABLE);
+}
+
 /* --- reading --- */
 
 struct carry_reader {

@@ -45,6 +45,9 @@ int  carry_read(struct carry_reader *, email_id, struct carried *ret);
 void carry_reader_drop(struct carry_reader *);
 OWN_DEFINE(carry_reader)
 
+/* Shows the message to all devices again. */
+int carry_unhide(struct account *, email_id, const struct actor *);
+
 /* --- devices --- */
 
 /*

@@ -113,15 +113,21 @@ service pop3-login {{
         for one in letters:
             self.doveadm("save", input=one.replace(b"\r\n", b"\n"))
 
+    def pop3(self, commands):
+        out = self.run(POP3, "-c", self.config, input=commands.encode()).replace(b"\r", b"")
+        return out.decode(errors="replace")
+
+    def listing(self):
+        """The UIDLs in the order of POP3."""
+        told = self.pop3("UIDL\r\nQUIT\r\n").split("+OK\n", 1)[1].split("\n.\n")[0]
+        return [line.split(" ", 1)[1] for line in told.splitlines() if line != "."]
+
     def uidls(self):
-        """[(UIDL, lines of the message)], in the order of POP3."""
-        def ask(commands):
-            out = self.run(POP3, "-c", self.config, input=commands.encode()).replace(b"\r", b"")
-            return out.decode(errors="replace")
-        listing = ask("UIDL\r\nQUIT\r\n").split("+OK\n", 1)[1].split("\n.\n")[0]
-        found = [line.split(" ", 1) for line in listing.splitlines() if line != "."]
-        texts = ask("".join(f"RETR {n}\r\n" for n, _ in found) + "QUIT\r\n").split(" octets\n")[1:]
-        return [(uidl, text.split("\n.\n")[0]) for (_, uidl), text in zip(found, texts)]
+        """[(UIDL, lines of the message)], likewise."""
+        found = self.listing()
+        commands = "".join(f"RETR {n + 1}\r\n" for n in range(len(found))) + "QUIT\r\n"
+        texts = self.pop3(commands).split(" octets\n")[1:]
+        return [(uidl, text.split("\n.\n")[0]) for uidl, text in zip(found, texts)]
 
     @contextlib.contextmanager
     def serving(self):

@@ -139,7 +139,6 @@ def move(settings, options, change=None):
             assert [uidl for uidl, _ in server.uidls()] == [uidl for uidl, _ in want]
             fresh = len(want)
             assert clients.all() == [fresh, fresh, fresh]
-            assert clients.all() == [fresh, fresh, fresh]
             server.deliver(letter("new"))
             assert clients.all() == [fresh + 1, fresh + 1, fresh + 1]
             assert clients.all() == [fresh + 1, fresh + 1, fresh + 1]
@@ -168,12 +167,12 @@ FORMATS = [DEFAULT, "%08Xv%08Xu", "%v.%u", "%f", "%Mf", "%g", "%u", "%5u-%-3v", 
 def test_formats():
     """Each as Dovecot understands it."""
     with OldServer() as old, NewServer() as server:
-        old.deliver(*letters(*range(12)))
+        old.deliver(*letters(*range(3)))
         accounts = [f"f{n}@example.test" for n in range(len(FORMATS))]
         server.account(*accounts, password=WORD)
         for text, login in zip(FORMATS, accounts):
             old.configure(f"pop3_uidl_format = {text}")
-            want = [uidl for uidl, _ in old.uidls()]
+            want = old.listing()
             told = server.take("--uidl-format", text, old.mail, login=login)
             assert [uidl for uidl, _ in server.uidls(login)] == want, (text, told.stderr)
         for text in ("", "%", "%u%", "%x", "%{uid}", "%08", "%-", "%2000u", "u" * 300):
@@ -337,16 +336,16 @@ def test_many():
     with NewServer() as server:
         server.account(USER, password=WORD)
         folder = server.folder / "m"
-        names = [f"{n:06}.M1.host" for n in range(3000)]
+        names = [f"{n:06}.M1.host" for n in range(1000)]
         maildir(folder, names)
         (folder / "dovecot-uidlist").write_text(
             "3 V7 N90000\n" + "".join(f"{n + 1} :{name}\n" for n, name in reversed(list(enumerate(names)))))
         told = server.take(folder).stdout
-        assert told.startswith("3000 imported, 0 failed, 3000 with"), told
+        assert told.startswith("1000 imported, 0 failed, 1000 with"), told
         pop3 = server.pop3(USER, WORD)
         listing = [line.decode().split()[1] for line in pop3.uidl()[1]]
         pop3.quit()
-        assert listing == [f"{n + 1:08x}00000007" for n in range(3000)]
+        assert listing == [f"{n + 1:08x}00000007" for n in range(1000)]
         server.stop()
         done = subprocess.run([str(harness.build / "postrider"), "check", "--data", str(server.data)],
                               capture_output=True, text=True, timeout=120)

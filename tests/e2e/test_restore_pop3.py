@@ -127,6 +127,24 @@ def test_message_and_mailbox():
         check(server)
 
 
+def test_what_is_still_kept():
+    """Asked for by its id it is shown again to the device that removed it."""
+    with Server() as server, Folder() as folder:
+        server.account(ANN)
+        server.run("account", "pop3", ANN, "--policy", "delete")
+        deliver(server, range(3))
+        had = download(server, phone("phone"))
+        server.run("backup", str(folder))
+        assert download(server, phone("phone"), delete=True) == had and inbox(server) == 0
+        done = server.run("restore", str(folder), "--account", ANN, "--message", "<letter-1@example.test>")
+        assert done.stdout.startswith("1 restored")
+        assert list(download(server, phone("phone")).values()) == ["letter 1"]
+        assert server.run("restore", str(folder), "--account", ANN).stdout.startswith("2 restored, 1 still")
+        now = download(server, phone("phone"))
+        assert list(now.values()) == ["letter 1"] and inbox(server) == 3
+        assert uidls(server) == had and now.items() <= had.items()
+
+
 def gone(server, had):
     """Waits until what was expunged is purged: each find of it by UIDL fails."""
     first = next(u for u, s in had.items() if s == "letter 0")

@@ -102,7 +102,8 @@ admin_run_message_list(struct admin *s)
 	return r < 0 ? r : 0;
 }
 
-/* account, mailbox, email: puts a message back that was expunged and is still kept */
+/* account, mailbox, email, unhide: puts a message back that was expunged and is still kept; with
+ * unhide devices that had removed it see it again */
 int
 admin_run_unexpunge(struct admin *s)
 {
@@ -121,5 +122,8 @@ admin_run_unexpunge(struct admin *s)
 	if (r < 0)
 		return admin_fail(s, r, name);
 	s->ticket = done.ticket > s->ticket ? done.ticket : s->ticket;
-	return 0;
+	if (!json_is_true(json_object_get(s->request, "unhide")))
+		return 0;
+	r = carry_unhide(account, email, &actor);
+	return r < 0 ? r : account_barrier(account);
 }

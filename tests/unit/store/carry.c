@@ -97,9 +97,13 @@ test_devices(void **state)
 	assert_string_equal(sees(e, "phone"), "1");
 	assert_string_equal(sees(e, "desk"), "1 2 4 5");
 	assert_string_equal(sees(e, "new"), "1 2 3 4 5");
+	assert_ok(carry_unhide(e->a, 3, &ACTOR));
+	assert_ok(carry_unhide(e->a, 1, &ACTOR));
+	assert_string_equal(sees(e, "phone"), "1 3");
+	assert_string_equal(sees(e, "desk"), "1 2 3 4 5");
 	clock_test_advance(31 * DAY_MS);
 	assert_ok(store_tend(e->store));
-	assert_string_equal(sees(e, "desk"), "1 2 5");
+	assert_string_equal(sees(e, "desk"), "1 2 3 5");
 	assert_string_equal(uids_in(e, trash), "");
 	clock_test_advance(-31 * DAY_MS);
 	env_verify(e);
