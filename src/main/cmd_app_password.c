@@ -60,6 +60,16 @@ cmd_app_password_remove(const struct command *c, const struct options *o, struct
 	return ask("account-app-password-remove", o, a, NULL);
 }
 
+int
+cmd_app_password_restrict(const struct command *c, const struct options *o, struct arena *a)
+{
+	if ((o->given & OPT_PROTOCOLS) == 0) {
+		tell("use it as: postrider %s", c->usage);
+		return EXIT_USAGE;
+	}
+	return ask("account-app-password-restrict", o, a, NULL);
+}
+
 /* "2026-11-22 07:30", UTC. */
 static const char *
 time_text(const json_t *item, const char *key, char to[32])

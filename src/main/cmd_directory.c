@@ -199,6 +199,8 @@ each_part(const struct command *c, const struct options *o, struct arena *a, con
 			o->words + i, left < ADDRESSES_A_REQUEST ? left : ADDRESSES_A_REQUEST));
 		if (s != NULL)
 			json_object_set_new(request, s->key, json_stringn(s->text.p, s->text.n));
+		if ((o->given & OPT_KEEP_SESSIONS) != 0)
+			json_object_set_new(request, "keep_sessions", json_true());
 		r = control_call(&control, request, NULL);
 	}
 	control_close(&control);

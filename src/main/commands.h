@@ -16,6 +16,7 @@ int cmd_account_show(const struct command *, const struct options *, struct aren
 int cmd_account_change(const struct command *, const struct options *, struct arena *);
 int cmd_app_password_add(const struct command *, const struct options *, struct arena *);
 int cmd_app_password_list(const struct command *, const struct options *, struct arena *);
+int cmd_app_password_restrict(const struct command *, const struct options *, struct arena *);
 int cmd_app_password_remove(const struct command *, const struct options *, struct arena *);
 int cmd_devices(const struct command *, const struct options *, struct arena *);
 int cmd_pop3(const struct command *, const struct options *, struct arena *);

@@ -33,6 +33,7 @@ enum {
 	KEY_UIDL_FORMAT,
 	KEY_X_UIDL,
 	KEY_UIDVALIDITY,
+	KEY_KEEP_SESSIONS,
 	KEY_HELP,
 	KEY_VERSION
 };
@@ -63,6 +64,7 @@ static const struct option LONG[] = {
 	{ "uidl-format", required_argument, NULL, KEY_UIDL_FORMAT },
 	{ "x-uidl", no_argument, NULL, KEY_X_UIDL },
 	{ "uidvalidity", required_argument, NULL, KEY_UIDVALIDITY },
+	{ "keep-sessions", no_argument, NULL, KEY_KEEP_SESSIONS },
 	{ "help", no_argument, NULL, KEY_HELP },
 	{ "version", no_argument, NULL, KEY_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -79,7 +81,7 @@ static const struct {
 	{ KEY_PROTOCOLS, OPT_PROTOCOLS }, { KEY_POLICY, OPT_POLICY }, { KEY_DEVICE, OPT_DEVICE },
 	{ KEY_ALARM, OPT_ALARM }, { KEY_SINCE, OPT_SINCE }, { KEY_BY, OPT_BY },
 	{ KEY_UIDL_FORMAT, OPT_UIDL_FORMAT }, { KEY_X_UIDL, OPT_X_UIDL },
-	{ KEY_UIDVALIDITY, OPT_UIDVALIDITY } };
+	{ KEY_UIDVALIDITY, OPT_UIDVALIDITY }, { KEY_KEEP_SESSIONS, OPT_KEEP_SESSIONS } };
 
 void
 tell(const char *fmt, ...)
@@ -183,6 +185,7 @@ take_option(struct options *o, int key, struct arena *a)
 	case KEY_VERIFY:
 	case KEY_ALL:
 	case KEY_X_UIDL:
+	case KEY_KEEP_SESSIONS:
 		return 0;
 	default:
 		return E_SYNTAX;

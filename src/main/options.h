@@ -20,7 +20,7 @@ enum option_bit {
 	OPT_ALL = 2048, OPT_MESSAGE = 4096, OPT_TO = 8192, OPT_PROTOCOLS = 16384,
 	OPT_POLICY = 1 << 15, OPT_DEVICE = 1 << 16, OPT_ALARM = 1 << 17, OPT_SINCE = 1 << 18,
 	OPT_BY = 1 << 19, OPT_UIDL_FORMAT = 1 << 20, OPT_X_UIDL = 1 << 21,
-	OPT_UIDVALIDITY = 1 << 22
+	OPT_UIDVALIDITY = 1 << 22, OPT_KEEP_SESSIONS = 1 << 23
 };
 
 struct options {

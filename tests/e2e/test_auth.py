@@ -95,6 +95,113 @@ def test_app_password_commands():
         shutil.rmtree(server.folder)
 
 
+# --- taken back while sessions are open ---
+
+def idling(server, *login):
+    """An IMAP session in IDLE."""
+    client = server.imap(*login)
+    client.select()
+    client.send(b"i IDLE\r\n")
+    assert client.readline().startswith(b"+ ")
+    client.sock.settimeout(30)
+    return client
+
+
+def sessions(server, *login):
+    """One of each protocol in the middle of something: IMAP idling, POP3 with a message marked for deletion,
+    submission with half a message sent."""
+    pop3 = server.pop3(*login)
+    pop3.dele(1)
+    letter = server.submission(*login)
+    letter.mail(login[0])
+    letter.rcpt(BEN)
+    assert letter.docmd("DATA")[0] == 354
+    letter.send(b"Subject: half\r\n\r\nhalf\r\n")
+    for client in pop3, letter:
+        client.sock.settimeout(30)
+    return idling(server, *login), pop3, letter
+
+
+def check_ended(imap, pop3, letter, code, told):
+    line = imap.readline().decode()
+    assert line.startswith(f"* BYE [{code}] ") and told in line, line
+    assert imap.readline() == b""
+    answer = refused(pop3.quit)
+    assert "-ERR [AUTH]" in answer and told in answer, answer
+    code, answer = letter.getreply()
+    assert code == 421 and told in answer.decode(), (code, answer)
+    assert letter.file.read() == b""
+
+
+def check_alive(imap, pop3, letter):
+    imap.send(b"DONE\r\n")
+    assert imap.readline().startswith(b"i OK")
+    imap.logout()
+    assert pop3.stat()[0] == 0
+    pop3.rset()
+    pop3.quit()
+    assert letter.docmd(".")[0] == 250
+    letter.quit()
+
+
+def test_open_sessions_end():
+    with server_with() as server:
+        phone, tablet = add(server, "phone"), add(server, "tablet")
+        server.smtp().sendmail(BEN, ANN, LETTER)
+        logins = {"phone": (ANN, phone), "tablet": (ANN, tablet), "main": (ANN,), "ben": (BEN,)}
+        server.smtp().sendmail(ANN, BEN, LETTER)
+        ways = {name: sessions(server, *login) for name, login in logins.items()}
+        # A lost phone.
+        server.run("account", "app-password", "remove", ANN, "phone")
+        check_ended(*ways["phone"], "EXPIRED", "taken back")
+        assert "login-ended" in server.log()
+        refused(lambda: server.imap(ANN, phone))
+        # A new password, with the choice that sessions stay, and without.
+        server.run("account", "password", "--keep-sessions", ANN, input="two\n")
+        check_alive(*ways["main"])
+        main = sessions(server, ANN, "two")
+        server.run("account", "password", ANN, input="three\n")
+        check_ended(*main, "EXPIRED", "changed")
+        # An account that is disabled: whoever is in it, by whatever password.
+        main = idling(server, ANN, "three")
+        server.run("account", "disable", ANN)
+        check_ended(*ways["tablet"], "CONTACTADMIN", "disabled")
+        assert main.readline().startswith(b"* BYE [CONTACTADMIN]")
+        server.run("account", "enable", ANN)
+        # Nothing of what was half done came of it.
+        pop3 = server.pop3(ANN, "three")
+        assert pop3.stat()[0] == 1
+        pop3.quit()
+        # Removed; and nobody else was disturbed.
+        main = sessions(server, ANN, tablet)
+        server.run("account", "remove", ANN)
+        check_ended(*main, "CONTACTADMIN", "removed")
+        ben = ways["ben"]
+        ben[2].docmd(".")
+        ben[1].quit()
+        ben[0].send(b"DONE\r\n")
+
+
+def test_fewer_protocols():
+    with server_with() as server:
+        server.smtp().sendmail(BEN, ANN, LETTER)
+        phone = add(server, "phone")
+        imap, pop3, letter = sessions(server, ANN, phone)
+        server.run("account", "app-password", "restrict", ANN, "phone", "--protocols", "imap")
+        assert "no longer for this protocol" in refused(pop3.quit)
+        assert letter.getreply()[0] == 421
+        imap.send(b"DONE\r\n")
+        assert imap.readline().startswith(b"i OK")
+        assert "not for this protocol" in refused(lambda: server.pop3(ANN, phone))
+        assert server.run("account", "app-password", "list", ANN).stdout.startswith("phone\timap\t")
+        server.run("account", "app-password", "restrict", ANN, "phone", "--protocols", "all")
+        server.pop3(ANN, phone).quit()
+        for words, status, told in ((("phone",), 2, "use it as"), (("x", "--protocols", "imap"), 1, "not found"),
+                                    (("phone", "--protocols", "http"), 1, "imap, pop3")):
+            done = server.run("account", "app-password", "restrict", ANN, *words, check=False)
+            assert done.returncode == status and told in done.stderr, (words, done.stderr)
+
+
 # --- our own SCRAM client ---
 
 class Scram:

@@ -3,6 +3,12 @@
 #include "base/error.h"
 #include "serve/admin/session.h"
 
+static unsigned
+bit_of(struct str name)
+{
+	return str_eq(name, STR("all")) ? APP_ANY : app_protocol_of(name);
+}
+
 /* The names of "protocols" as bits; APP_ANY when there is no such list. */
 static int
 wanted_protocols(struct admin *s, unsigned *ret)
@@ -18,11 +24,11 @@ wanted_protocols(struct admin *s, unsigned *ret)
 	}
 	json_array_foreach (list, i, item) {
 		struct str name = str_of(json_string_value(item), json_string_length(item));
-		unsigned   bit = name.p != NULL ? app_protocol_of(name) : 0;
+		unsigned   bit = name.p != NULL ? bit_of(name) : 0;
 
 		if (bit == 0)
 			return admin_fail(
-			    s, E_PARAM, STR("a protocol is imap, pop3 or submission"));
+			    s, E_PARAM, STR("a protocol is imap, pop3 or submission, or all"));
 		bits |= bit;
 	}
 	*ret = bits;
@@ -51,6 +57,26 @@ admin_run_app_add(struct admin *s)
 		return admin_fail(s, r, address);
 	json_object_set_new(s->reply, "password", json_stringn(secret.p, secret.n));
 	return 0;
+}
+
+/* A list has to be there: nobody takes back a restriction by forgetting it. */
+int
+admin_run_app_restrict(struct admin *s)
+{
+	struct str address, name;
+	unsigned   protocols = APP_ANY;
+	int        r = admin_text(s, "address", &address);
+
+	if (r == 0)
+		r = admin_text(s, "name", &name);
+	if (r == 0 && !json_is_array(json_object_get(s->request, "protocols")))
+		return admin_fail(s, E_SYNTAX, STR("protocols"));
+	if (r == 0)
+		r = wanted_protocols(s, &protocols);
+	if (r < 0)
+		return r;
+	r = app_password_set_protocols(s->server->directory, address, name, protocols);
+	return r < 0 ? admin_fail(s, r, r == E_BAD_ADDRESS ? address : name) : 0;
 }
 
 int

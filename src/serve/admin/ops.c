@@ -370,7 +370,8 @@ const struct admin_op ADMIN_OPS[] = {
 	{ "domain-remove",    run_domain_remove, false },    /* name */
 	{ "domain-list",      run_domain_list, false },      /* -> domains */
 	{ "account-add",      run_account_add, false },      /* addresses, password or hash */
-	{ "account-password", run_account_password, false }, /* addresses, password or hash */
+	{ "account-password", run_account_password, false }, /* addresses, password or hash,
+	                                                        keep_sessions */
 	{ "account-enable",   run_account_enable, false },   /* addresses */
 	{ "account-disable",  run_account_disable, false },  /* addresses */
 	{ "account-remove",   run_account_remove, false },   /* addresses */
@@ -378,6 +379,8 @@ const struct admin_op ADMIN_OPS[] = {
 	{ "account-show",     run_account_show, false },     /* addresses -> accounts, mailboxes */
 	{ "account-app-password-add", admin_run_app_add, false }, /* address, name, protocols */
 	{ "account-app-password-list", admin_run_app_list, false }, /* address -> app_passwords */
+	{ "account-app-password-restrict", admin_run_app_restrict, false }, /* address, name,
+	                                                                        protocols */
 	{ "account-app-password-remove", admin_run_app_remove, false }, /* address, name */
 	{ "account-devices",  admin_run_devices, false }, /* address -> devices, policy, alarm */
 	{ "account-pop3",     admin_run_pop3, false },       /* address, policy, device, alarm ->

@@ -98,6 +98,7 @@ int admin_run_fault(struct admin *);
 /* serve/admin/app_ops.c */
 int admin_run_app_add(struct admin *);
 int admin_run_app_list(struct admin *);
+int admin_run_app_restrict(struct admin *);
 int admin_run_app_remove(struct admin *);
 
 /* serve/admin/store_ops.c */
