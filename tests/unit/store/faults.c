@@ -13,7 +13,7 @@
 #include "store/journal.h"
 #include "store/uidl.h"
 
-enum { DAY_MS = 24 * 3600 * 1000, LARGE = 2 * KV_BLOB_PIECE + 100 };
+enum { DAY_MS = 24 * 3600 * 1000, LARGE = 2 * KV_BLOB_PIECE + 100, COURSES = 2 };
 
 static const struct quota NONE;
 
@@ -465,6 +465,17 @@ go_with_fault(struct course *c, void (*arm)(struct course *, unsigned long), uns
 	env_verify(c->e);
 }
 
+/* Now and then: the change log grows, and each course reads all of it several times. */
+static void
+begin_anew(struct course *c, void **state, unsigned long nth)
+{
+	if (nth % COURSES != 0)
+		return;
+	env_done(state);
+	env_mem(state);
+	c->e = *state;
+}
+
 /* --- the engine --- */
 
 static int fault_err;
@@ -491,12 +502,7 @@ each_kv_operation(void **state, int err, bool sticky)
 	assert_true(n > 100);
 	for (unsigned long nth = 1; nth <= n; nth++) {
 		go_with_fault(&c, arm_kv, nth);
-		/* The change log and the rest grow: begin anew now and then. */
-		if (nth % 25 == 0) {
-			env_done(state);
-			env_mem(state);
-			c.e = *state;
-		}
+		begin_anew(&c, state, nth);
 	}
 	free(c.large);
 }
@@ -545,11 +551,7 @@ each_allocation(void **state, bool sticky)
 	}
 	for (unsigned long nth = 1; nth <= n; nth++) {
 		go_with_fault(&c, arm_memory, nth);
-		if (nth % 25 == 0) {
-			env_done(state);
-			env_mem(state);
-			c.e = *state;
-		}
+		begin_anew(&c, state, nth);
 	}
 	free(c.large);
 }
