@@ -157,6 +157,7 @@ message_change_flags(struct account *a, mailbox_id id, const struct ranges *uids
 	if (r < 0)
 		return r;
 	flags_clip(a, &clipped.flags);
+	p.no_modseq = !clipped.has_unchanged_since;
 	p.in = INDEX_LOST(p.box)->n != 0 ? &sound : INDEX_ALL(p.box);
 	edit_begin(&e, a, actor);
 	r = change_part(&e, &p, &clipped, &out, &next);

@@ -257,6 +257,7 @@ account_load(struct account *a)
 	atomic_store_explicit(&a->modseq, version, memory_order_release);
 	a->gap = a->generation != a->store->first_generation ? MODSEQ_GAP : 0;
 	uidl_changed(a);
+	a->load = atomic_fetch_add(&a->store->loads, 1) + 1;
 	a->loaded = true;
 	return 0;
 }

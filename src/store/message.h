@@ -68,7 +68,9 @@ enum message_parts {
 	SCAN_RECORDS_FACTS,
 	SCAN_FLAGS,        /* from memory */
 	SCAN_FACTS,
-	SCAN_FLAGS_FACTS
+	SCAN_FLAGS_FACTS,
+	SCAN_KEPT,         /* as SCAN_RECORDS, but modseq may be 0: then from memory */
+	SCAN_KEPT_FACTS
 };
 
 /* Ascending by UID over [lo, hi]. Holds a snapshot: drop it before anything is sent, and go on with

@@ -1,6 +1,7 @@
 #include "store/pick.h"
 
 #include "base/error.h"
+#include "store/kept.h"
 
 /* From so many UIDs in a row on, a scan is cheaper than gets. */
 enum { RUN_MIN = 4 };
@@ -82,6 +83,22 @@ next_of_run(struct pick *p, uint32_t uid, struct message *ret)
 	return message_record_unpack(v, uid, ret);
 }
 
+static int
+get_one(const struct pick *p, uint32_t uid, struct message *ret)
+{
+	const struct index  *index = &p->box->index;
+	const struct kept_at at = { p->a->load, p->box->id, uid };
+	struct part         *part = NULL;
+
+	if (p->no_modseq && index->has_flags)
+		part = kept_get(p->a->store->messages, &at, ret, NULL);
+	if (part == NULL)
+		return message_fetch(p->a, p->box->id, uid, ret);
+	part_drop(part);
+	ret->flags = index->flags.sets[index->flags.code[ranges_rank(&index->set[0], uid) - 1]];
+	return 0;
+}
+
 int
 pick_next(struct pick *p, struct message *ret)
 {
@@ -96,7 +113,7 @@ pick_next(struct pick *p, struct message *ret)
 		r = open_run(p, uid);
 	if (r == 0)
 		r = p->run != NULL ? next_of_run(p, uid, ret)
-		                   : message_fetch(p->a, p->box->id, uid, ret);
+		                   : get_one(p, uid, ret);
 	if (r < 0)
 		return r == E_MESSAGE_GONE ? E_CORRUPT : r;
 	p->at = uid + 1;

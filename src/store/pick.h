@@ -22,6 +22,7 @@ struct pick {
 	uint32_t             end;  /* the last one to look at; 0: no end */
 	struct kv_iter      *run;  /* scan up to run_end */
 	uint32_t             run_end;
+	bool                 no_modseq; /* it may be 0: then memory may have the message */
 };
 
 /* 1 and the message, 0 at the end, or an error. */

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/mem.h"
+#include "store/kept.h"
 #include "store/records.h"
 #include "store/state.h"
 
@@ -56,8 +57,9 @@ message_get_facts(struct account *a, mailbox_id id, uint32_t uid, struct buf *ho
 
 /* --- many --- */
 
-enum { READS_RECORDS = 1, READS_FACTS = 2, READS_FLAGS = 4 };
-enum { FLAGS_AT_ONCE = 8192 };
+enum { READS_RECORDS = 1, READS_FACTS = 2, READS_FLAGS = 4, READS_KEPT = 8 };
+/* A longer scan leaves nothing in memory: it would push out what is asked for more often. */
+enum { FLAGS_AT_ONCE = 8192, KEEP_AT_ONCE = 256 };
 
 static const unsigned READS[] = {
 	[SCAN_RECORDS] = READS_RECORDS,
@@ -65,6 +67,8 @@ static const unsigned READS[] = {
 	[SCAN_FLAGS] = READS_FLAGS,
 	[SCAN_FACTS] = READS_FACTS,
 	[SCAN_FLAGS_FACTS] = READS_FLAGS | READS_FACTS,
+	[SCAN_KEPT] = READS_KEPT | READS_FLAGS,
+	[SCAN_KEPT_FACTS] = READS_KEPT | READS_FLAGS | READS_FACTS,
 };
 
 /* Flags copied from the index: the account's lock is not held while they are used. */
@@ -83,6 +87,10 @@ struct message_iter {
 	struct kv_iter   *messages;
 	struct kv_iter   *facts;
 	struct flags_copy flags;
+	uint64_t          load;       /* the account's, when it was opened */
+	struct part      *part;       /* the message that was given, from memory */
+	bool              keeps;      /* what is read is kept in memory */
+	struct str        facts_seen; /* facts_record of the message */
 	/* Where the scan meets damage it goes on message by message: */
 	bool          alone;
 	uint32_t      next; /* behind the last one */
@@ -99,6 +107,8 @@ close_snapshot(struct message_iter *it)
 		kv_iter_drop(it->facts);
 	mem_free(it->flags.uids);
 	mem_free(it->flags.sets);
+	if (it->part != NULL)
+		part_drop(TAKE(it->part));
 	it->messages = it->facts = NULL;
 	it->flags = (struct flags_copy){ 0 };
 }
@@ -145,6 +155,13 @@ copy_flags(struct message_iter *it, const struct index *index)
 	return 0;
 }
 
+/* From here on by records, not from memory. */
+static void
+read_records(struct message_iter *it)
+{
+	it->reads = (it->reads & ~(unsigned)(READS_FLAGS | READS_KEPT)) | READS_RECORDS;
+}
+
 /* The flags, or the records when there is no memory for flags. */
 static int
 open_flags(struct message_iter *it)
@@ -161,7 +178,7 @@ open_flags(struct message_iter *it)
 		return r;
 	if (box->index.has_flags)
 		return copy_flags(it, &box->index);
-	it->reads = (it->reads & ~(unsigned)READS_FLAGS) | READS_RECORDS;
+	read_records(it);
 	return 0;
 }
 
@@ -173,11 +190,12 @@ open_snapshot(struct message_iter *it)
 
 	ACCOUNT_SCOPE(it->a);
 	r = account_ready(it->a);
+	it->load = it->a->load;
 	if (r == 0 && (it->reads & READS_FLAGS) != 0)
 		r = open_flags(it);
 	if (r == 0 && (it->reads & READS_RECORDS) != 0)
 		r = open_kind(it, 'm', &it->messages);
-	if (r == 0 && (it->reads & READS_FACTS) != 0)
+	if (r == 0 && (it->reads & (READS_FACTS | READS_KEPT)) == READS_FACTS)
 		r = open_kind(it, 'f', &it->facts);
 	return r;
 }
@@ -233,6 +251,7 @@ next_facts(struct message_iter *it, uint32_t *uid, struct message_facts *ret)
 	if (r < 0)
 		return r;
 	*uid = at;
+	it->facts_seen = v;
 	*ret = rec.facts;
 	return 1;
 }
@@ -276,24 +295,111 @@ next_flags(struct message_iter *it, struct message *ret)
 	return 1;
 }
 
+/* --- from memory --- */
+
+static void
+keep(struct message_iter *it, const struct message *m)
+{
+	const struct kept_at at = { it->load, it->box, m->uid };
+
+	kept_put(it->a->store->messages, &at, m, it->facts_seen);
+}
+
+/* The message m->uid, whose flags m has; false when it is not there. */
+static bool
+find_kept(struct message_iter *it, struct message *m, struct message_facts *ret_facts)
+{
+	const struct kept_at at = { it->load, it->box, m->uid };
+	const struct flags   flags = m->flags;
+	struct facts_record  rec;
+	struct str           facts;
+
+	if (it->part != NULL)
+		part_drop(TAKE(it->part));
+	it->part = kept_get(it->a->store->messages, &at, m, &facts);
+	if (it->part == NULL)
+		return false;
+	m->flags = flags;
+	if ((it->reads & READS_FACTS) == 0)
+		return true;
+	if (facts_record_unpack(facts, &rec) < 0)
+		return false;
+	*ret_facts = rec.facts;
+	return true;
+}
+
+/* The last one of a scan, which is not in memory: gets cost less than the scans. */
+static int
+fetch_last(struct message_iter *it, struct message *m, struct message_facts *ret_facts)
+{
+	struct facts_record rec;
+	int                 r = message_fetch(it->a, it->box, m->uid, m);
+
+	if (r == 0 && (it->reads & READS_FACTS) != 0) {
+		buf_reset(&it->hold);
+		r = message_fetch_facts(it->a, it->box, m->uid, &it->hold);
+		if (r == 0)
+			r = facts_record_unpack(buf_view(&it->hold), &rec);
+		if (r < 0)
+			return r;
+		*ret_facts = rec.facts;
+		it->facts_seen = buf_view(&it->hold);
+		keep(it, m);
+	}
+	return r == E_MESSAGE_GONE ? 0 : r < 0 ? r : 1;
+}
+
+enum { REST_IS_READ = 2 };
+
+/* The message that next_flags gave. Where memory ends, the rest is read by scans: REST_IS_READ. */
+static int
+give_kept(struct message_iter *it, struct message *m, struct message_facts *ret_facts)
+{
+	int r;
+
+	if (find_kept(it, m, ret_facts))
+		return 1;
+	if (it->flags.at == it->flags.n && it->flags.n < FLAGS_AT_ONCE)
+		return fetch_last(it, m, ret_facts);
+	it->keeps = it->flags.n - it->flags.at < KEEP_AT_ONCE;
+	it->lo = m->uid;
+	read_records(it);
+	close_snapshot(it);
+	r = open_snapshot(it);
+	return r < 0 ? r : REST_IS_READ;
+}
+
+static int
+next_message(struct message_iter *it, struct message *ret, struct message_facts *ret_facts)
+{
+	int r;
+
+	if ((it->reads & READS_RECORDS) != 0)
+		return next_record(it, ret);
+	if ((it->reads & READS_FLAGS) == 0)
+		return 1;
+	r = next_flags(it, ret);
+	if (r == 1 && (it->reads & READS_KEPT) != 0)
+		r = give_kept(it, ret, ret_facts);
+	return r != REST_IS_READ ? r : next_record(it, ret);
+}
+
 static int
 next_in_step(struct message_iter *it, struct message *ret, struct message_facts *ret_facts)
 {
-	struct message_facts facts;
+	struct message_facts facts = { 0 };
 	struct message       m = { 0 };
-	int                  r = 1;
+	int                  r = next_message(it, &m, &facts);
 
-	if ((it->reads & READS_RECORDS) != 0)
-		r = next_record(it, &m);
-	else if ((it->reads & READS_FLAGS) != 0)
-		r = next_flags(it, &m);
 	if (r == 1 && it->facts != NULL)
 		r = next_facts(it, &m.uid, &facts);
 	if (r <= 0)
 		return r;
+	if (it->keeps && it->facts != NULL)
+		keep(it, &m);
 	it->next = m.uid + 1;
 	*ret = m;
-	if (it->facts != NULL && ret_facts != NULL)
+	if ((it->reads & READS_FACTS) != 0 && ret_facts != NULL)
 		*ret_facts = facts;
 	return 1;
 }

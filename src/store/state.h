@@ -38,6 +38,8 @@ struct store {
 	struct list          keeping;  /* those of them with indexes, likewise */
 	size_t               kept;     /* bytes of these indexes */
 	_Atomic kv_ticket    lazy;     /* of the last commit that nobody waits for; 0: durable */
+	struct parts        *messages; /* kept.h */
+	_Atomic uint64_t     loads;    /* of accounts, so far */
 	atomic_bool          tending;  /* one store_tend at a time; the rest is its own */
 	account_id           tend_at;
 };
@@ -60,6 +62,7 @@ struct account {
 
 	struct lock           lock;
 	bool                  loaded;
+	uint64_t              load;    /* which one of the store it was */
 	atomic_bool           removed;
 	struct account_record rec;
 	struct mailbox      **boxes; /* ascending by id */

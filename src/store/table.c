@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/pack.h"
+#include "store/kept.h"
 #include "store/ledger.h"
 
 static const struct kv_part META = { KV_META, 0 };
@@ -69,6 +70,12 @@ store_open(struct kv *kv, const struct store_options *options, struct buf *detai
 	store = MEM_NEW(struct store);
 	if (store == NULL)
 		return E_NOMEM;
+	store->messages = MEM_NEW(struct parts);
+	if (store->messages == NULL || parts_init(store->messages, KEPT_BYTES) < 0) {
+		mem_free(store->messages);
+		mem_free(store);
+		return E_NOMEM;
+	}
 	store->kv = TAKE(owned);
 	if (options != NULL)
 		store->options = *options;
@@ -191,6 +198,8 @@ store_drop(struct store *store)
 		unlink_account(CONTAINER_OF(it, struct account, idle));
 	map_done(&store->accounts);
 	lock_done(&store->table_lock);
+	parts_done(store->messages);
+	mem_free(store->messages);
 	kv_drop(store->kv);
 	mem_free(store);
 }

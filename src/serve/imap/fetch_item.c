@@ -508,8 +508,13 @@ put_line_start(struct fetch *f)
 enum message_parts
 fetch_parts(const struct fetch *f)
 {
-	if (f->needs_record)
+	const bool needs_modseq = f->has_modseq || f->ask->has_changed_since ||
+	                          f->session->condstore;
+
+	if (f->needs_record && needs_modseq)
 		return f->needs_facts ? SCAN_RECORDS_FACTS : SCAN_RECORDS;
+	if (f->needs_record)
+		return f->needs_facts ? SCAN_KEPT_FACTS : SCAN_KEPT;
 	if (f->has_flags)
 		return f->needs_facts ? SCAN_FLAGS_FACTS : SCAN_FLAGS;
 	return f->needs_facts ? SCAN_FACTS : SCAN_FLAGS;

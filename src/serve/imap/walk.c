@@ -40,6 +40,13 @@ stretch_end(const struct walk *w)
 	return s->r[last].hi;
 }
 
+/* May memory have what is asked for? Then a scan costs next to nothing. */
+static bool
+is_in_memory(enum message_parts parts)
+{
+	return parts == SCAN_FLAGS || parts == SCAN_KEPT || parts == SCAN_KEPT_FACTS;
+}
+
 /* A single message: 1 and the message, 0 when it is gone, or an error as walk_next. */
 static int
 look_up(struct walk *w, struct message *ret, struct message_facts *ret_facts)
@@ -92,7 +99,7 @@ walk_next(struct walk *w, struct message *ret, struct message_facts *ret_facts)
 		if (w->iter == NULL) {
 			uint32_t end = stretch_end(w);
 
-			if (end == w->next && w->parts != SCAN_FLAGS) {
+			if (end == w->next && !is_in_memory(w->parts)) {
 				r = look_up(w, ret, ret_facts);
 				go_behind(w, end);
 				if (r != 0)

@@ -152,7 +152,7 @@ report(void *arg, account_id id, const char *text)
 static void
 compare_scans(struct account *a, mailbox_id id)
 {
-	struct message_iter *scans[SCAN_FLAGS_FACTS + 1] = { NULL };
+	struct message_iter *scans[SCAN_KEPT_FACTS + 1] = { NULL };
 	struct message       m[ARRAY_LEN(scans)];
 	struct message_facts facts;
 
