@@ -8,7 +8,7 @@
 struct str
 conn_input(struct conn *c)
 {
-	return str_of(c->in.p + c->in.off, c->in.n - c->in.off);
+	return c->in.n == 0 ? STR_NONE : str_of(c->in.p + c->in.off, c->in.n - c->in.off);
 }
 
 void
