@@ -78,23 +78,48 @@ body_key(const struct digest *d, char to[16])
 	return str_of(to, 16);
 }
 
+/* RFC 5321 s4.5.2 */
+static void
+put_dotted(struct str text, struct buf *to)
+{
+	size_t dot;
+
+	if (text.p[0] == '.')
+		buf_byte(to, '.');
+	for (;;) {
+		dot = str_find(text, STR("\n."));
+		if (dot == text.n)
+			break;
+		buf_str(to, str_head(text, dot + 1));
+		buf_byte(to, '.');
+		text = str_skip(text, dot + 1);
+	}
+	buf_str(to, text);
+	buf_str(to, STR(".\r\n"));
+}
+
 /* Takes over the text of the buffer. */
 static int
 add_kind(struct corpus *c, struct buf *text)
 {
-	struct body_sink body;
-	char             key[16];
-	bool             eight_bit = false;
+	OWN_BUF struct buf dotted = BUF_INIT(2 * MESSAGE_MAX);
+	struct body_sink   body;
+	char               key[16];
+	bool               eight_bit = false;
 
-	if (text->err != 0)
-		return text->err;
+	if (text->err == 0)
+		put_dotted(buf_view(text), &dotted);
+	if (text->err != 0 || dotted.err != 0)
+		return text->err != 0 ? text->err : dotted.err;
 	body_sink_init(&body);
 	body.sink.put(&body.sink, buf_view(text));
 	for (size_t i = 0; i < text->n; i++)
 		eight_bit |= (text->p[i] & 0x80) != 0;
-	c->kinds[c->n_kinds] = (struct corpus_kind){ buf_view(text), eight_bit };
+	c->kinds[c->n_kinds] = (struct corpus_kind){ buf_view(text), buf_view(&dotted),
+		eight_bit };
 	c->bytes += text->n;
 	*text = BUF_INIT(MESSAGE_MAX);
+	dotted = BUF_INIT(MESSAGE_MAX);
 	return map_put(&c->bodies, body_key(&body.digest, key), &c->kinds[c->n_kinds++]);
 }
 
@@ -215,8 +240,10 @@ corpus_load(struct corpus *c, const char *folder)
 void
 corpus_done(struct corpus *c)
 {
-	for (size_t i = 0; i < c->n_kinds; i++)
+	for (size_t i = 0; i < c->n_kinds; i++) {
 		mem_free((char *)c->kinds[i].text.p);
+		mem_free((char *)c->kinds[i].dotted.p);
+	}
 	mem_free(c->kinds);
 	map_done(&c->bodies);
 }
@@ -251,11 +278,10 @@ number_in(const struct corpus *c, uint64_t n, char *text)
 		text[c->id_at + CORPUS_ID_BYTES - 1 - i] = HEX[n & 15];
 }
 
-void
-corpus_put(const struct corpus *c, uint64_t n, struct buf *to)
+static void
+put_numbered(const struct corpus *c, uint64_t n, struct str text, struct buf *to)
 {
-	struct str text = kind_of(c, n)->text;
-	char      *at = buf_grow(to, text.n);
+	char *at = buf_grow(to, text.n);
 
 	if (at == NULL)
 		return;
@@ -264,26 +290,15 @@ corpus_put(const struct corpus *c, uint64_t n, struct buf *to)
 }
 
 void
+corpus_put(const struct corpus *c, uint64_t n, struct buf *to)
+{
+	put_numbered(c, n, kind_of(c, n)->text, to);
+}
+
+void
 corpus_put_dotted(const struct corpus *c, uint64_t n, struct buf *to)
 {
-	struct str text = kind_of(c, n)->text, line;
-	size_t     begin = to->n, dot;
-
-	if (text.p[0] == '.')
-		buf_byte(to, '.');
-	for (;;) {
-		dot = str_find(text, STR("\n."));
-		if (dot == text.n)
-			break;
-		line = str_head(text, dot + 1);
-		buf_str(to, line);
-		buf_byte(to, '.');
-		text = str_skip(text, dot + 1);
-	}
-	buf_str(to, text);
-	if (to->err == 0)
-		number_in(c, n, to->p + begin);
-	buf_str(to, STR(".\r\n"));
+	put_numbered(c, n, kind_of(c, n)->dotted, to);
 }
 
 bool

@@ -17,10 +17,11 @@
 #include "base/map.h"
 #include "load/feed.h"
 
-enum { CORPUS_MADE = 64, CORPUS_ID_BYTES = 16 };
+enum { CORPUS_MADE = 64, CORPUS_ID_BYTES = 16, DIGEST_BLOCK_BYTES = 64 };
 
 struct corpus_kind {
 	struct str text;
+	struct str dotted; /* as SMTP sends it; the number of a made one is at the same place */
 	bool       eight_bit;
 };
 
@@ -35,9 +36,9 @@ struct corpus {
 
 /* Hash and length of bytes that come in pieces. */
 struct digest {
-	uint64_t lane[4];
+	_Alignas(16) uint64_t lane[DIGEST_BLOCK_BYTES / 8];
 	uint64_t n;
-	char     carry[32]; /* the n % 32 bytes that no block holds yet */
+	char     carry[DIGEST_BLOCK_BYTES]; /* the bytes that no whole block holds yet */
 };
 
 void     digest_init(struct digest *);

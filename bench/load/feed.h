@@ -34,6 +34,8 @@ int feed_expect(struct feed *, char c);           /* takes c, or E_SYNTAX */
 int feed_crlf(struct feed *);                     /* takes CR LF */
 int feed_u64(struct feed *, uint64_t *ret);       /* takes decimal digits, at least one */
 int feed_line(struct feed *, struct str *ret);    /* takes a line; its CR LF is not in *ret */
+/* Where the two bytes stand side by side first, or NULL. */
+const char *feed_find_pair(struct str, char first, char second);
 int feed_bytes(struct feed *, uint64_t n, struct sink *); /* takes n bytes; the sink may be NULL */
 
 #endif

@@ -3,6 +3,13 @@
 #include "load/imap.h"
 #include "load/lex.h"
 
+/* Servers answer in capitals; others are right, too. */
+static inline bool
+is_word(struct str word, struct str capitals)
+{
+	return str_eq(word, capitals) || str_ieq(word, capitals);
+}
+
 /* --- FETCH, RFC 9051 s7.5.2 --- */
 
 static int
@@ -16,9 +23,9 @@ take_flags(struct feed *f, struct imap_fetch *m)
 		r = lex_word(f, &word);
 		if (r < 0)
 			return r;
-		m->is_seen |= str_ieq(word, STR("\\Seen"));
-		m->is_flagged |= str_ieq(word, STR("\\Flagged"));
-		m->is_deleted |= str_ieq(word, STR("\\Deleted"));
+		m->is_seen |= is_word(word, STR("\\Seen"));
+		m->is_flagged |= is_word(word, STR("\\Flagged"));
+		m->is_deleted |= is_word(word, STR("\\Deleted"));
 		if (feed_peek(f) == ' ')
 			f->p++;
 	}
@@ -69,40 +76,65 @@ take_members(struct feed *f, uint64_t *ret)
 	return r;
 }
 
+enum item {
+	ITEM_FLAGS,
+	ITEM_UID,
+	ITEM_SIZE,
+	ITEM_ENVELOPE,
+	ITEM_STRUCTURE,
+	ITEM_TEXT,
+	ITEM_OTHER,
+};
+
+/* By the length first: a fetch of many messages spends its time in names. */
+static enum item
+item_of(struct str name)
+{
+	static const struct {
+		struct str name;
+		enum item  item;
+	} BY_LENGTH[] = {
+		[3] = { STR("UID"), ITEM_UID },
+		[5] = { STR("FLAGS"), ITEM_FLAGS },
+		[8] = { STR("ENVELOPE"), ITEM_ENVELOPE },
+		[11] = { STR("RFC822.SIZE"), ITEM_SIZE },
+		[13] = { STR("BODYSTRUCTURE"), ITEM_STRUCTURE },
+	};
+
+	if (name.n < ARRAY_LEN(BY_LENGTH) && BY_LENGTH[name.n].name.n > 0 &&
+	    is_word(name, BY_LENGTH[name.n].name))
+		return BY_LENGTH[name.n].item;
+	return is_word(str_head(name, 5), STR("BODY[")) ? ITEM_TEXT : ITEM_OTHER;
+}
+
 static int
 take_item(struct feed *f, struct imap_fetch *m)
 {
 	struct lex_value v;
 	struct str       name;
+	enum item        item;
 	int              r = lex_word(f, &name);
-	enum { FLAGS, UID, SIZE, ENVELOPE, STRUCTURE, TEXT, OTHER } kind;
 
 	if (r < 0)
 		return r;
-	kind = str_ieq(name, STR("FLAGS"))         ? FLAGS
-	    : str_ieq(name, STR("UID"))           ? UID
-	    : str_ieq(name, STR("RFC822.SIZE"))   ? SIZE
-	    : str_ieq(name, STR("ENVELOPE"))      ? ENVELOPE
-	    : str_ieq(name, STR("BODYSTRUCTURE")) ? STRUCTURE
-	    : str_istarts(name, STR("BODY["))     ? TEXT
-						  : OTHER;
+	item = item_of(name);
 	r = feed_expect(f, ' ');
 	if (r < 0)
 		return r;
-	switch (kind) {
-	case FLAGS:
+	switch (item) {
+	case ITEM_FLAGS:
 		return take_flags(f, m);
-	case UID:
+	case ITEM_UID:
 		return take_uid(f, m);
-	case SIZE:
+	case ITEM_SIZE:
 		return take_size(f, m);
-	case ENVELOPE:
+	case ITEM_ENVELOPE:
 		return take_members(f, &m->envelope_members);
-	case STRUCTURE:
+	case ITEM_STRUCTURE:
 		return take_members(f, &m->structure_members);
-	case TEXT:
+	case ITEM_TEXT:
 		return take_body(f, m);
-	case OTHER:
+	case ITEM_OTHER:
 		break;
 	}
 	return lex_value(f, NULL, &v);
@@ -265,7 +297,7 @@ take_numbered(struct client *c, struct imap_seen *seen)
 		r = lex_word(f, &word);
 	if (r < 0)
 		return r;
-	if (str_ieq(word, STR("FETCH")))
+	if (is_word(word, STR("FETCH")))
 		return take_fetch(c, seen, n);
 	if (str_ieq(word, STR("EXISTS"))) {
 		seen->has_exists = true;

@@ -3,16 +3,36 @@
 
 #include "base/error.h"
 
-/* What a byte may end; a table, for this is where the time of reading lists goes. */
-enum { WORD = 1, RUN = 2 }; /* a word; plain text inside quotes */
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
-static const unsigned char ENDS[256] = { [' '] = WORD, ['('] = WORD, [')'] = WORD,
+/* What a byte may end, a word or plain text inside quotes; a table, for this is where the time of
+ * reading lists goes. BRACKET ends nothing, but wants a look at what follows. */
+enum { WORD = 1, RUN = 2, BRACKET = 4 };
+
+static const unsigned char ENDS[256] = { [' '] = WORD, ['('] = WORD, [')'] = WORD, ['['] = BRACKET,
 	['\r'] = WORD | RUN, ['\n'] = WORD | RUN, ['"'] = WORD | RUN, ['\\'] = RUN };
 
 static inline bool
 ends_word(char c)
 {
 	return ENDS[(unsigned char)c] & WORD;
+}
+
+/* A word that is all there and has no brackets. */
+static bool
+plain_word(struct feed *f, struct str *ret)
+{
+	const char *p = f->p;
+
+	while (p < f->end && !(ENDS[(unsigned char)*p] & (WORD | BRACKET)))
+		p++;
+	if (p == f->end || p == f->p || !ends_word(*p))
+		return false;
+	*ret = str_of(f->p, (size_t)(p - f->p));
+	f->p = p;
+	return true;
 }
 
 int
@@ -22,6 +42,8 @@ lex_word(struct feed *f, struct str *ret)
 	int    r, depth = 0;
 	char   c;
 
+	if (plain_word(f, ret))
+		return 0;
 	for (;; at++) {
 		if ((size_t)(f->end - f->p) == at) {
 			r = f->more(f);
@@ -152,18 +174,44 @@ take_text(struct feed *f, struct sink *sink, struct lex_value *ret)
 	return take_atom(f, sink, ret);
 }
 
+/* The first byte of p..end that ends a run, or end. */
+static const char *
+skip_run(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	const __m128i quote = _mm_set1_epi8('"'), back = _mm_set1_epi8('\\');
+	const __m128i cr = _mm_set1_epi8('\r'), lf = _mm_set1_epi8('\n');
+	__m128i       s, hits;
+	unsigned      mask;
+
+	for (; end - p >= (ptrdiff_t)sizeof(s); p += sizeof(s)) {
+		s = _mm_loadu_si128((const void *)p);
+		hits = _mm_or_si128(
+		    _mm_or_si128(_mm_cmpeq_epi8(s, quote), _mm_cmpeq_epi8(s, back)),
+		    _mm_or_si128(_mm_cmpeq_epi8(s, cr), _mm_cmpeq_epi8(s, lf)));
+		mask = (unsigned)_mm_movemask_epi8(hits);
+		if (mask != 0)
+			return p + __builtin_ctz(mask);
+	}
+#endif
+	for (; p < end && !ends_run(*p); p++)
+		;
+	return p;
+}
+
 /* A text inside a list that lies whole in the feed: past its end, or NULL. The same texts are
  * taken as by take_text; nobody wants their bytes. */
 static const char *
 skip_text(const char *p, const char *end)
 {
 	if (*p == '"') {
-		for (p++; p < end && !ends_run(*p); p++)
-			;
+		p = skip_run(p + 1, end);
 		return p < end && *p == '"' ? p + 1 : NULL;
 	}
 	if (*p == '{' || *p == '~')
 		return NULL;
+	if (end - p > 3 && memcmp(p, "NIL", 3) == 0 && (p[3] == ' ' || p[3] == ')'))
+		return p + 3;
 	while (p < end && !ends_word(*p) && *p != '[')
 		p++;
 	return p < end && *p != '[' && *p != '"' ? p : NULL;

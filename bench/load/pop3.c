@@ -114,6 +114,21 @@ take_uidl(struct client *c, uint64_t expected)
 	return r;
 }
 
+/* The first line that begins with a dot, but for the very first line; NULL without one. */
+static const char *
+find_dot_line(struct str text)
+{
+	struct str  left = text;
+	const char *lf;
+
+	while ((lf = feed_find_pair(left, '\n', '.')) != NULL) {
+		if (lf > text.p && lf[-1] == '\r')
+			return lf + 1;
+		left = str_skip(left, (size_t)(lf + 1 - left.p)); /* a bare LF ends no line */
+	}
+	return NULL;
+}
+
 /* A text with dots stuffed, up to its line of one dot. RFC 1939 s3 */
 static int
 take_text(struct client *c, struct sink *sink)
@@ -128,8 +143,8 @@ take_text(struct client *c, struct sink *sink)
 		/* Whole lines go on in one piece as far as none begins with a dot. */
 		view = str_of(f->p, (size_t)(f->end - f->p));
 		if (view.n > 0 && view.p[0] != '.') {
-			end = memmem(view.p, view.n, "\r\n.", 3);
-			n = end != NULL ? (size_t)(end + 2 - view.p)
+			end = find_dot_line(view);
+			n = end != NULL ? (size_t)(end - view.p)
 					: str_rfind_byte(view, '\n') + 1;
 			if (n <= view.n) {
 				sink->put(sink, str_head(view, n));

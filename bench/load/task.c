@@ -56,13 +56,13 @@ loop_done(struct loop *l)
 static void
 task_resume(struct task *t)
 {
-	swapcontext(&t->loop->home, &t->here);
+	task_place_switch(&t->loop->home, &t->here);
 }
 
 static void
 task_yield(struct task *t)
 {
-	swapcontext(&t->here, &t->loop->home);
+	task_place_switch(&t->here, &t->loop->home);
 }
 
 /* makecontext hands over int arguments only: the pointer travels in two halves. */
@@ -73,22 +73,23 @@ task_main(unsigned high, unsigned low)
 
 	t->run(t);
 	t->loop->n_running--;
-	setcontext(&t->loop->home);
+	task_yield(t); /* for good */
 }
 
 static void
 task_start(struct loop *l, struct task *t, size_t index)
 {
-	uintptr_t at = (uintptr_t)t;
+	ucontext_t *context = &t->here.context;
+	uintptr_t   at = (uintptr_t)t;
 
 	t->loop = l;
 	list_init(&t->sleep);
-	getcontext(&t->here);
-	t->here.uc_stack.ss_sp = l->stacks + index * TASK_STACK_BYTES + GUARD_BYTES;
-	t->here.uc_stack.ss_size = TASK_STACK_BYTES - GUARD_BYTES;
-	t->here.uc_link = NULL;
-	makecontext(&t->here, (void (*)(void))task_main, 2, (unsigned)(at >> 32), (unsigned)at);
-	task_resume(t);
+	getcontext(context);
+	context->uc_stack.ss_sp = l->stacks + index * TASK_STACK_BYTES + GUARD_BYTES;
+	context->uc_stack.ss_size = TASK_STACK_BYTES - GUARD_BYTES;
+	context->uc_link = NULL;
+	makecontext(context, (void (*)(void))task_main, 2, (unsigned)(at >> 32), (unsigned)at);
+	task_place_begin(&l->home, &t->here);
 }
 
 /* --- waiting --- */

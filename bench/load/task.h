@@ -10,13 +10,13 @@
 #define LOAD_TASK_H
 
 #include <stdint.h>
-#include <ucontext.h>
 
 #include "base/list.h"
+#include "load/task_place.h"
 
 struct loop {
 	int         epoll;
-	ucontext_t  home;
+	struct task_place home;
 	char       *stacks;
 	size_t      n_tasks;
 	size_t      n_running;    /* not finished yet */
@@ -27,7 +27,7 @@ struct loop {
 
 struct task {
 	struct loop *loop;
-	ucontext_t   here;
+	struct task_place here;
 	void       (*run)(struct task *);
 	struct list  sleep;       /* in sleepers, gate_waiters or nowhere */
 	int64_t      wake_at_us;

@@ -113,7 +113,9 @@ wire_connect(struct wire *w, struct task *t, const struct endpoint *to)
 	r = waiter_add(&w->waiter, t, w->fd);
 	if (r == 0)
 		r = waiter_wait(&w->waiter, EPOLLOUT, wire_patience(w));
-	if (r == 0 && (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &err, &n) < 0 || err != 0))
+	/* A refusal shows as an end of both sides; nothing else needs another look. */
+	if (r == 0 && (w->waiter.ready & EPOLLRDHUP) &&
+	    (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &err, &n) < 0 || err != 0))
 		r = E_CLOSED;
 	return r;
 }

@@ -5,6 +5,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/own.h"
@@ -216,6 +219,76 @@ test_corpus(void **state)
 	corpus_done(&c);
 }
 
+/* One wrong byte, wherever it stands, is another text; a shorter one is, too. */
+static void
+test_digest(void **state)
+{
+	static char   text[1000];
+	struct digest d;
+	uint64_t      right;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	digest_init(&d);
+	digest_put(&d, str_of(text, sizeof(text)));
+	right = digest_end(&d);
+	for (size_t at = 0; at < sizeof(text); at++) {
+		text[at] ^= 1;
+		digest_init(&d);
+		digest_put(&d, str_of(text, sizeof(text)));
+		assert_true(digest_end(&d) != right);
+		text[at] ^= 1;
+		digest_init(&d);
+		digest_put(&d, str_of(text, at));
+		assert_true(digest_end(&d) != right);
+		digest_put(&d, str_of(text + at, sizeof(text) - at));
+		assert_true(digest_end(&d) == right);
+	}
+}
+
+static void
+test_pairs(void **state)
+{
+	char text[100];
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(text); n++) {
+		memset(text, 'a', sizeof(text));
+		assert_null(feed_find_pair(str_of(text, n), '\n', '.'));
+		for (size_t at = 0; at + 1 < sizeof(text); at++) {
+			memset(text, '.', sizeof(text));
+			text[at] = '\n';
+			assert_ptr_equal(feed_find_pair(str_of(text, n), '\n', '.'),
+			    at + 1 < n ? text + at : NULL);
+		}
+	}
+}
+
+static void
+test_dots(void **state)
+{
+	static const char  TEXT[] = "A: b\n\n.\n..x\nend.\n.y\n";
+	char               folder[] = "/tmp/postrider-load.XXXXXX", path[100];
+	struct corpus      c;
+	OWN_BUF struct buf dotted = BUF_INIT(1000);
+	FILE              *file;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/one.eml", folder);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(TEXT, file);
+	fclose(file);
+	assert_int_equal(corpus_load(&c, folder), 0);
+	unlink(path);
+	rmdir(folder);
+	corpus_put_dotted(&c, 0, &dotted);
+	assert_true(str_eq(buf_view(&dotted),
+	    STR("A: b\r\n\r\n..\r\n...x\r\nend.\r\n..y\r\n.\r\n")));
+	corpus_done(&c);
+}
+
 int
 main(void)
 {
@@ -225,6 +298,9 @@ main(void)
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_hist),
 		cmocka_unit_test(test_corpus),
+		cmocka_unit_test(test_digest),
+		cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_dots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
