@@ -9,10 +9,11 @@
  * Flags      of Maildir names (":2,FRS"), and of Status and X-Status fields in an mbox.
  * Date       Maildir: the file's time; mbox: the "From " line; else the Date field, or the file's
  *            time.
- * UIDLs      that the old server gave to POP3 programs: from the P fields of dovecot-uidlist; else from
- *            X-UIDL fields, if asked for; else made from UID, UIDVALIDITY or file name by a format. Of
- *            the Maildir or mbox itself, not of a Maildir's subfolders: POP3 shows none. With a
- *            dovecot-uidlist messages come in the order of POP3 (its O fields), then of UIDs.
+ * UIDLs      that the old server gave to POP3 programs: from the P fields of dovecot-uidlist; else
+ *            from X-UIDL fields, if asked for; else made from UID, UIDVALIDITY or file name by a
+ *            format. Of the Maildir or mbox itself, not of a Maildir's subfolders: POP3 shows none.
+ *            With a dovecot-uidlist messages come in the order of POP3 (its O fields), then of
+ *            UIDs.
  * Memory     one message at a time, FOLDER_NAMES_MAX names of a folder, and a list of UIDs.
  * Source     https://cr.yp.to/proto/maildir.html, RFC 4155 (mbox)
  */
@@ -44,7 +45,8 @@ struct import {
 	int   (*take)(void *arg, const char *path, const struct import_message *);
 	/* A file that cannot be read; the walk goes on. */
 	void  (*problem)(void *arg, const char *path, const char *what);
-	/* Something is wrong with a UIDL, or with a line (not 0) of a list: mail is taken without. */
+	/* Something is wrong with a UIDL, or with a line (not 0) of a list: mail is taken
+	 * without. */
 	void  (*doubt)(void *arg, const char *path, size_t line, const char *what);
 	void *arg;
 	struct import_uidl uidl;
