@@ -206,7 +206,7 @@ journal_seek(struct account *a, int64_t since_ms, uint64_t *after)
 		return 0;
 	while (lo < hi && hi - lo > SEEK_ENOUGH) {
 		uint64_t mid = lo + (hi - lo) / 2, at;
-		int64_t  when_ms;
+		int64_t  when_ms = 0; /* for gcc with TSan */
 		int      r = time_after(a, mid, &at, &when_ms);
 
 		/* With damage in the way it is read from the beginning. */

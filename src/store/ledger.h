@@ -41,7 +41,7 @@ void ledger_add(struct account *, struct device *, struct device *gone);
 void ledger_free_device(struct device *);
 /* Replaces a string of a record by a copy. */
 int  ledger_set_str(struct str *, struct str to);
-/* Puts the device's row into the commit; ledger_saved when it was made. */
+/* Puts the device's row into the commit. */
 void ledger_put(struct edit *, const struct device *);
 /* Messages were removed by IMAP, if it was that: counted when the ledger is there. */
 void ledger_removed(struct account *, const struct actor *, uint64_t n, uint64_t bytes);
