@@ -129,7 +129,7 @@ text_get(struct text_reader *t, const struct message *m, struct text *ret)
 	if (t->chunk_number == 0 || e == NULL || e->mark != text_mark(m))
 		return false;
 	*ret = (struct text){
-		.folded = str_of(t->chunk.plain.p + e->at, e->n),
+		.folded = text_entry_text(&t->chunk, e),
 		.top_n = e->top_n,
 		.head_n = e->head_n,
 		.date = e->date,
@@ -250,8 +250,7 @@ choose(struct text_keeper *k, bool with_places)
 		if (r == 0 && wanted && with_places)
 			r = is_live(k, e->email, &wanted);
 		if (r == 0 && wanted)
-			r = text_chunk_add(
-			    &k->kept, e, str_of(k->chunk.plain.p + e->at, e->n));
+			r = text_chunk_add(&k->kept, e, text_entry_text(&k->chunk, e));
 	}
 	buf_reset(&k->value);
 	return r < 0 ? r : text_chunk_pack(&k->kept, &k->value);
@@ -429,8 +428,7 @@ rewrite_chunk(struct text_keeper *k, uint64_t number, const email_id *emails, si
 		for (size_t j = 0; !goes && j < n; j++)
 			goes = emails[j] == e->email;
 		if (!goes)
-			r = text_chunk_add(
-			    &k->kept, e, str_of(k->chunk.plain.p + e->at, e->n));
+			r = text_chunk_add(&k->kept, e, text_entry_text(&k->chunk, e));
 	}
 	if (r < 0)
 		return r == E_NOT_FOUND ? 0 : r;

@@ -89,6 +89,12 @@ text_chunk_reset(struct text_chunk *c)
 	buf_reset(&c->plain);
 }
 
+struct str
+text_entry_text(const struct text_chunk *c, const struct text_entry *e)
+{
+	return e->n == 0 ? STR_NONE : str_of(c->plain.p + e->at, e->n);
+}
+
 int
 text_chunk_add(struct text_chunk *c, const struct text_entry *entry, struct str folded)
 {

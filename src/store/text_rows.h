@@ -60,6 +60,8 @@ uint64_t text_mark(const struct message *);
 int  text_chunk_init(struct text_chunk *);
 void text_chunk_done(struct text_chunk *);
 void text_chunk_reset(struct text_chunk *);
+/* An entry's folded text. */
+struct str text_entry_text(const struct text_chunk *, const struct text_entry *);
 /* The entry gets its place and length. E_LIMIT: the chunk is full. */
 int  text_chunk_add(struct text_chunk *, const struct text_entry *, struct str folded);
 int  text_chunk_pack(const struct text_chunk *, struct buf *to);
