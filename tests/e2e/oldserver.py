@@ -99,8 +99,9 @@ service pop3-login {{
 
     def run(self, *command, input=b""):
         """As the mail user."""
-        done = subprocess.run([str(c) for c in command], input=input, capture_output=True, timeout=120,
-                              user=self.who.pw_uid, group=self.who.pw_gid, extra_groups=[],
+        done = subprocess.run([str(c) for c in command], input=input, capture_output=True,
+                              timeout=120, user=self.who.pw_uid, group=self.who.pw_gid,
+                              extra_groups=[],
                               cwd=self.folder,
                               env={**os.environ, "USER": USER, "HOME": str(self.folder)})
         assert done.returncode == 0, (command, done.stderr.decode()[-2000:], self.log())

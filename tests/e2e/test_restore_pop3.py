@@ -1,7 +1,6 @@
-"""restore puts back what POP3 programs know, too: nobody downloads restored mail a second time, devices and their
-policies are there again."""
+"""restore puts back what POP3 programs know, too: nobody downloads restored mail a second time,
+devices and their policies are there again."""
 import re
-import subprocess
 
 import harness
 from harness import Server
@@ -23,7 +22,7 @@ def state(server):
 
 
 def prepared(server):
-    """phone keeps what it deletes, desk moves it to the trash, tablet only reads; one UIDL was moved in."""
+    """phone keeps what it deletes, desk archives it, tablet only reads; one UIDL was moved in."""
     server.account(ANN)
     server.run("account", "pop3", ANN, "--policy", "archive", "--alarm", "70")
     deliver(server, range(6))
@@ -48,9 +47,7 @@ def prepared(server):
 
 def check(server):
     server.stop()
-    done = subprocess.run([str(harness.build / "postrider"), "check", "--data", str(server.data)],
-                          capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
+    server.run("check")
     server.start()
 
 
@@ -77,7 +74,8 @@ def test_account_that_was_removed():
         server.run("account", "pop3", ANN, "--policy", "trash", "--alarm", "off")
         after = state(server)
         assert after != before
-        assert server.run("restore", str(folder), "--account", ANN).stdout.startswith("0 restored, 6 still there")
+        again = server.run("restore", str(folder), "--account", ANN).stdout
+        assert again.startswith("0 restored, 6 still there"), again
         assert state(server) == after
         # What the phone removes now goes by its policy.
         download(server, phone("phone"), delete=True)
@@ -86,7 +84,7 @@ def test_account_that_was_removed():
 
 
 def test_message_and_mailbox():
-    """The account lives, mail is gone for good: it comes back with its UIDL; a copy beside it has another."""
+    """The account lives, mail is gone for good: it comes back with its UIDL; a copy has another."""
     config = "[store]\nretention = 1s\n"
     with Server(config) as server, Folder() as folder:
         server.account(ANN)
@@ -115,8 +113,9 @@ def test_message_and_mailbox():
         assert sorted(uidls(server).values()) == ["letter 1", "letter 3"]
         assert restore("--mailbox", "INBOX").startswith("2 restored, 2 still there")
         assert uidls(server) == had
-        assert sorted(uidls(server, phone("phone")).values()) == ["letter 1", "letter 2", "letter 3"]
-        assert restore("--mailbox", "INBOX", "--to", "Beside").startswith("4 restored, 0 still there, 0 failed")
+        seen = sorted(uidls(server, phone("phone")).values())
+        assert seen == ["letter 1", "letter 2", "letter 3"], seen
+        assert restore("--mailbox", "INBOX", "--to", "Beside").startswith("4 restored, 0 still")
         client = server.imap(ANN)
         client.select("Beside")
         client.uid("MOVE", "1:*", "INBOX")
@@ -136,10 +135,12 @@ def test_what_is_still_kept():
         had = download(server, phone("phone"))
         server.run("backup", str(folder))
         assert download(server, phone("phone"), delete=True) == had and inbox(server) == 0
-        done = server.run("restore", str(folder), "--account", ANN, "--message", "<letter-1@example.test>")
+        done = server.run("restore", str(folder), "--account", ANN, "--message",
+                          "<letter-1@example.test>")
         assert done.stdout.startswith("1 restored")
         assert list(download(server, phone("phone")).values()) == ["letter 1"]
-        assert server.run("restore", str(folder), "--account", ANN).stdout.startswith("2 restored, 1 still")
+        done = server.run("restore", str(folder), "--account", ANN)
+        assert done.stdout.startswith("2 restored, 1 still"), done.stdout
         now = download(server, phone("phone"))
         assert list(now.values()) == ["letter 1"] and inbox(server) == 3
         assert uidls(server) == had and now.items() <= had.items()
