@@ -296,8 +296,7 @@ def uid(n):
     return f"{n:08x}00000007"
 
 
-    ("3 V7 N9 Gx Z\r\n" + "\0" * 5000 + "\n1 :a\n", PARTLY, {"a": uid(1)},
-     ["line 2: no UID"]),
+# The list of the files a, b and c; the exit status; who has the old server's UIDL; what is told.
 BAD = [
     ("3 V7 N9\n1 :a\nx :b\n3 :c\n", PARTLY, {"a": uid(1), "c": uid(3)}, ["line 3: no UID"]),
     ("3 V7 N9\n1 :a\n2 Pa b :b\n3 P :c\n", 0, {"a": uid(1), "b": "a", "c": "c"}, []),
