@@ -46,6 +46,7 @@ struct config {
 	struct str      scram;
 	struct str      pop3_lock;
 	int64_t         pop3_login_delay;
+	struct str      pop3_utf8_headers;
 	uint64_t        message_max, rcpt_max, received_max, errors_max;
 	int64_t         login_idle, smtp_idle, imap_idle, pop3_idle;
 	uint64_t        connections, connections_per_address;

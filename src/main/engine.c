@@ -30,6 +30,7 @@ set_limits(const struct config *c, struct server *s)
 	s->limits.login_idle_ms = c->login_idle;
 	s->pop3.exclusive = str_eq(c->pop3_lock, STR("exclusive"));
 	s->pop3.login_delay_ms = c->pop3_login_delay;
+	s->pop3.utf8_refused = str_eq(c->pop3_utf8_headers, STR("refuse"));
 	s->new_account_quota = (struct quota){ c->quota_storage, c->quota_count };
 	s->hostname = c->hostname;
 	s->version = STR(POSTRIDER_VERSION);

@@ -23,6 +23,7 @@ struct server_limits {
 struct pop3_settings {
 	int64_t login_delay_ms; /* between logins of a device, RFC 2449 s6.5; 0: none */
 	bool    exclusive;      /* one session at a time on an account, RFC 1939 s4 */
+	bool    utf8_refused;   /* UTF-8 in headers to who did not say UTF8, RFC 6856 s2.1 */
 };
 
 struct server {

@@ -97,10 +97,45 @@ pop3_message_more(struct pop3_session *s)
 	return STEP_DONE;
 }
 
+/* Has its header bytes that are not ASCII? 1 or 0. */
+static int
+has_utf8_header(struct pop3_session *s, const struct message *m)
+{
+	OWN_BUF struct buf piece = BUF_INIT(KV_BLOB_PIECE);
+
+	for (uint64_t off = 0; off < m->header_n; off += piece.n) {
+		uint64_t n = m->header_n - off;
+		int      r;
+
+		buf_reset(&piece);
+		r = message_read(s->box.account, m, off,
+		    n < KV_BLOB_PIECE ? (size_t)n : KV_BLOB_PIECE, &piece);
+		if (r < 0 || piece.n == 0)
+			return r < 0 ? r : E_CORRUPT;
+		for (size_t i = 0; i < piece.n; i++)
+			if ((unsigned char)piece.p[i] >= 0x80)
+				return 1;
+	}
+	return 0;
+}
+
+/* RFC 6856 s2.1, s5: refused, where that is wanted, to a client that did not say UTF8. */
+static int
+may_be_sent(struct pop3_session *s, const struct message *m)
+{
+	int r = s->server->pop3.utf8_refused && !s->utf8 ? has_utf8_header(s, m) : 0;
+
+	return r > 0 ? E_NEED_SMTPUTF8 : r;
+}
+
 /* Purged meanwhile, or with its account; or it is for the log. */
 static enum step
 cannot_read(struct pop3_session *s, int err)
 {
+	if (err == E_NEED_SMTPUTF8) {
+		pop3_err_text(s, err, "its header is in UTF-8: say UTF8 before the login");
+		return STEP_DONE;
+	}
 	if (err != E_NOT_FOUND)
 		log_unread(s, err);
 	pop3_err(s, err == E_NOT_FOUND ? E_MESSAGE_GONE : err);
@@ -121,6 +156,9 @@ send_message(struct pop3_session *s, uint32_t number, bool is_top, uint64_t line
 	}
 	x.message = view_message_bytes(x.of);
 	s->sending = x;
+	r = may_be_sent(s, &x.message);
+	if (r < 0)
+		return cannot_read(s, r);
 	buf_str(out, STR("+OK "));
 	buf_u64(out, pop3_box_size(x.of));
 	buf_str(out, STR(" octets\r\n"));

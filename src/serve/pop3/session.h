@@ -69,6 +69,7 @@ struct pop3_session {
 	enum pop3_stage     stage;    /* of UPDATE */
 	uint32_t            n_errors;
 	size_t              line_seen; /* bytes of the input that hold no LF */
+	bool                utf8;      /* the client knows of UTF-8 in headers */
 	bool                line_skip; /* throwing away the rest of a line that is too long */
 	uint32_t            n_retr, n_top, n_removed; /* for the log */
 	uint64_t            sent_bytes;

@@ -129,12 +129,12 @@ run_capa(struct pop3_session *s, const union pop3_args *a)
 	return STEP_DONE;
 }
 
-/* RFC 6856 s2.1. It changes nothing: messages are sent as they are in any case. A client that does
- * not know of UTF-8 would else lose them (refused), or what is written in them (replaced). */
+/* RFC 6856 s2.1. Where messages are sent as they are in any case it changes nothing. */
 static enum step
 run_utf8(struct pop3_session *s, const union pop3_args *a)
 {
 	(void)a;
+	s->utf8 = true;
 	pop3_ok(s, "UTF-8 it is");
 	return STEP_DONE;
 }
@@ -162,6 +162,7 @@ run_stls(struct pop3_session *s, const union pop3_args *a)
 {
 	(void)a;
 	pop3_ok(s, "begin TLS");
+	s->utf8 = false;
 	buf_reset(&s->user);
 	return STEP_TLS;
 }

@@ -56,6 +56,37 @@ test_greeting_and_capa(void **state)
 	client_close(c);
 }
 
+/* RFC 6856 s2.1, s5: where it is wanted, and not to who knows of it. */
+static void
+test_utf8_headers_refused(void **state)
+{
+	struct rig    *r = *state;
+	struct client *c;
+
+	put_message(r, STR("Subject: plain\r\n\r\n\303\274\r\n"));
+	put_message(r, STR("Subject: \303\274\r\n\r\nx\r\n"));
+	c = client_login(r);
+	say(c, "RETR 2", "+OK 18 octets");
+	expect_body(c, "Subject: \303\274\r\n\r\nx\r\n");
+	client_close(c);
+	r->server.pop3.utf8_refused = true;
+	c = client_login(r);
+	say(c, "RETR 1", "+OK 22 octets");
+	expect_body(c, "Subject: plain\r\n\r\n\303\274\r\n");
+	say(c, "RETR 2", "-ERR [UTF8] ");
+	say(c, "TOP 2 0", "-ERR [UTF8] ");
+	say(c, "LIST 2", "+OK 2 18");
+	say(c, "QUIT", "+OK bye, 2 messages left");
+	client_close(c);
+	c = client_open(r);
+	say(c, "UTF8", "+OK");
+	say(c, "USER ann@example.com", "+OK");
+	say(c, "PASS secret", "+OK");
+	say(c, "RETR 2", "+OK 18 octets");
+	expect_body(c, "Subject: \303\274\r\n\r\nx\r\n");
+	client_close(c);
+}
+
 static void
 test_utf8_and_lang(void **state)
 {
@@ -753,6 +784,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_greeting_and_capa),
 		T(test_utf8_and_lang),
+		T(test_utf8_headers_refused),
 		T(test_user_and_pass),
 		T(test_sasl),
 		T(test_no_password_without_tls),

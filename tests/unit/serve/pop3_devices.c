@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kv/open.h"
 #include "serve/pop3/box.h"
 #include "store/journal.h"
 #include "store/uidl.h"
@@ -293,6 +294,42 @@ test_notes_of_a_long_session(void **state)
 	check_journal(r, seen, (struct device_counts){ 2000, 2000 * size, 0, 0 }, 1);
 }
 
+/* Looks into the storage for some RETRs and a TOP, in a mailbox of n messages. */
+static unsigned long
+cost_of_retr(struct rig *r, unsigned n)
+{
+	struct client *c;
+	char           line[64];
+	unsigned long  cost;
+
+	put_some(r, n - count_messages(r));
+	c = client_login(r);
+	kv_fault_set(r->kv, 0, false, 0);
+	for (unsigned i = 1; i <= 4; i++) {
+		snprintf(line, sizeof(line), "%s %u%s\r\n", i == 4 ? "TOP" : "RETR", i * n / 4,
+		    i == 4 ? " 1" : "");
+		client_send(c, str_c(line));
+		expect(c, "+OK");
+		(void)client_body(c);
+	}
+	say(c, "NOOP", "+OK");
+	cost = kv_fault_set(r->kv, 0, false, 0);
+	client_close(c);
+	wait_for_conns(r, 0);
+	return cost;
+}
+
+/* RETR reads the message and nothing else, however many there are. */
+static void
+test_cost_of_retr(void **state)
+{
+	struct rig   *r = *state;
+	unsigned long few = cost_of_retr(r, 8);
+
+	assert_true(few != 0 && few <= 2 * 4);
+	assert_int_equal(cost_of_retr(r, 2000), few);
+}
+
 /* --- others on the same account --- */
 
 static void
@@ -435,6 +472,7 @@ main(void)
 		T(test_uidls_that_were_moved_in),
 		T(test_journal_and_ledger),
 		T(test_notes_of_a_long_session),
+		T(test_cost_of_retr),
 		T(test_removed_account),
 		T(test_many_sessions),
 		T(test_purged_meanwhile),
