@@ -57,7 +57,8 @@ first_valid_gid = 0
 ssl = no
 """)
         process = subprocess.Popen([str(PROGRAM), "-c", str(config)], stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, user=who.pw_uid, group=who.pw_gid,
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                   user=who.pw_uid, group=who.pw_gid,
                                    extra_groups=[],
                                    env={**os.environ, "USER": "ann", "HOME": str(self.folder)})
         self.wire = Pipe(process)

@@ -1,5 +1,5 @@
-"""What the tests of failing disks, memory and descriptors share: work by each protocol that keeps what was
-acknowledged, and readers."""
+"""What the tests of failing disks, memory and descriptors share: work by each protocol that keeps
+what was acknowledged, and readers."""
 import contextlib
 import json
 import poplib
@@ -13,7 +13,8 @@ from test_sync_order import Lines, line_client
 
 ANN, BOB = "ann@example.test", "bob@example.test"
 TEMPORARY = {
-    "smtp": re.compile(rb"4\d\d 4\."), "lmtp": re.compile(rb"4\d\d 4\."), "submission": re.compile(rb"4\d\d 4\."),
+    "smtp": re.compile(rb"4\d\d 4\."), "lmtp": re.compile(rb"4\d\d 4\."),
+    "submission": re.compile(rb"4\d\d 4\."),
     "imap": re.compile(rb"NO \[(UNAVAILABLE|INUSE|LIMIT)\]|BYE"),
     "pop3": re.compile(rb"-ERR \[SYS/TEMP\]"),
 }
@@ -93,7 +94,8 @@ class Work:
             nonlocal token
             pop3 = Lines(self.server, "pop3")
             pop3.say(f"USER {self.account}", f"PASS {PASSWORD}", "TOP 1 0")
-            found = re.search(rb"X-Token: (\S+)", b"\n".join(pop3.wire.until(b".\r\n"))).group(1).decode()
+            found = re.search(rb"X-Token: (\S+)",
+                              b"\n".join(pop3.wire.until(b".\r\n"))).group(1).decode()
             pop3.say("DELE 1")
             token = found
             return pop3.say("QUIT").encode()
@@ -106,7 +108,8 @@ class Work:
 
     def all(self):
         """The refusals (or b"") of every kind of change."""
-        return [self.deliver("smtp"), self.deliver("lmtp"), self.deliver("submission"), self.append(),
+        return [self.deliver("smtp"), self.deliver("lmtp"), self.deliver("submission"),
+                self.append(),
                 self.store(), self.create(), self.remove()]
 
     def works(self):
@@ -143,8 +146,8 @@ def read_all(server, account=ANN):
 
 
 def readers_go_on(server, account=ANN):
-    """Who has the account open when a write fails is cut off; the next look of the housekeeper takes
-    back what is not on disk, and the account can be read again."""
+    """Who has the account open when a write fails is cut off; the next look of the housekeeper
+    takes back what is not on disk, and the account can be read again."""
     def reads():
         with contextlib.suppress(AssertionError, OSError, EOFError, poplib.error_proto):
             read_all(server, account)

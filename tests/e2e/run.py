@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs one module of end-to-end tests: run.py test_name [--build DIR] [-k PART].
 
-Every function whose name begins with test_ is one test. Prints "ok NAME SECONDS", "skip NAME: why" or
-"FAIL NAME" with the trace. Exit status 0 when none failed.
+Every function whose name begins with test_ is one test. Prints "ok NAME SECONDS", "skip NAME: why"
+or "FAIL NAME" with the trace. Exit status 0 when none failed.
 """
 import argparse
 import importlib

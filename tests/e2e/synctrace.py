@@ -1,7 +1,8 @@
 """The order of writes, syncs and replies of a server, read from strace.
 
-A thread of the server goes on only when strace has written down its last step, so what one thread waits
-for stands in the trace before what it does next: the order of the lines is the order of causes.
+A thread of the server goes on only when strace has written down its last step, so what one thread
+waits for stands in the trace before what it does next: the order of the lines is the order of
+causes.
 """
 import re
 import shutil
@@ -85,15 +86,16 @@ class Order:
                 f"the reply {reply!r} left at line {send.begin}, before {token!r} was on disk")
 
     def assert_nothing_open(self, reply, since):
-        """From line `since` to the send with `reply` the log was written, and all of that was synced:
-        for a command that nothing else ran beside."""
+        """From line `since` to the send with `reply` the log was written, and all of that was
+        synced: for a command that nothing else ran beside."""
         sends = [s for s in self.sends_with(reply) if s.begin >= since]
         assert sends, f"no reply {reply!r} in the trace"
         writes = [w for w in self.writes if since <= w.begin < sends[0].begin]
         assert writes, f"nothing was written before the reply {reply!r}"
         for write in writes:
             assert self.is_durable(write, sends[0].begin), (
-                f"the reply {reply!r} left at line {sends[0].begin} with a write that was not synced")
+                f"the reply {reply!r} left at line {sends[0].begin} with a write that was not "
+                f"synced")
 
 
 class Trace:

@@ -17,7 +17,8 @@ ANN = "ann@example.test"
 
 
 def letter(token, size=200):
-    return text("From: x@y.test", f"Subject: {token}", f"Message-ID: <{token}@y.test>", "", "text " * size)
+    return text("From: x@y.test", f"Subject: {token}", f"Message-ID: <{token}@y.test>", "",
+                "text " * size)
 
 
 def deliver(server, *tokens):
@@ -125,7 +126,8 @@ def test_second_backup_copies_little():
             for i in range(40):
                 noise = random.Random(i).randbytes(40000).hex()
                 lines = "\r\n".join(noise[k:k + 76] for k in range(0, len(noise), 76))
-                lmtp.sendmail("x@y.test", [ANN], text("From: x@y.test", f"Subject: big-{i}", "", lines))
+                lmtp.sendmail("x@y.test", [ANN],
+                              text("From: x@y.test", f"Subject: big-{i}", "", lines))
         first = server.run("backup", str(folder)).stdout
         deliver(server, "one-more")
         second = server.run("backup", str(folder)).stdout
@@ -134,7 +136,8 @@ def test_second_backup_copies_little():
         assert sizes[0][0] == sizes[0][1] > 1_000_000, sizes
         print(f"note: first {sizes[0][1]} bytes, second {sizes[1][1]} of {sizes[1][0]}")
         # Tables may be written anew in between (texts for SEARCH, compaction); bodies are not.
-        blobs = [{b.stat().st_ino: b.stat().st_size for b in (p / "store").glob("*.blob")} for p in stamps(folder)]
+        blobs = [{b.stat().st_ino: b.stat().st_size for b in (p / "store").glob("*.blob")}
+                 for p in stamps(folder)]
         assert blobs[0].keys() <= blobs[1].keys()
         new = sum(n for ino, n in blobs[1].items() if ino not in blobs[0])
         assert new < sum(blobs[1].values()) / 10, (sizes, blobs)
@@ -149,7 +152,8 @@ def flags(server, mailbox):
     imap = Imap(server, ANN)
     imap.select(mailbox)
     imap.command("FETCH 1:* (FLAGS INTERNALDATE)")
-    found = sorted((sorted(item["FLAGS"].split() if isinstance(item["FLAGS"], (bytes, str)) else item["FLAGS"]),
+    found = sorted((sorted(item["FLAGS"].split() if isinstance(item["FLAGS"], (bytes, str))
+                           else item["FLAGS"]),
                     item["INTERNALDATE"]) for item in imap.fetched())
     imap.close()
     return found
@@ -161,7 +165,8 @@ def test_restore_message_mailbox_account():
         deliver(server, *(f"m{i}" for i in range(10)))
         imap = server.imap(ANN)
         imap.create("Work")
-        imap.append("Work", "(\\Seen \\Flagged $Hot)", '"03-Nov-2026 10:11:12 +0130"', letter("dated"))
+        imap.append("Work", "(\\Seen \\Flagged $Hot)", '"03-Nov-2026 10:11:12 +0130"',
+                    letter("dated"))
         imap.select("INBOX")
         server.run("backup", str(folder))
         dated = flags(server, "Work")
@@ -178,12 +183,15 @@ def test_restore_message_mailbox_account():
 
         assert restore("--message", "<m3@y.test>").startswith("1 restored, 0 still there")
         assert sorted(subjects(server)) == sorted(f"m{i}" for i in (0, 1, 6, 7, 8, 9, 3))
-        assert restore("--mailbox", "INBOX", "--message", "5", "--to", "Found").startswith("1 restored")
+        assert restore("--mailbox", "INBOX", "--message", "5", "--to",
+                       "Found").startswith("1 restored")
         assert subjects(server, "Found") == ["m4"]
         assert restore("--mailbox", "INBOX").startswith("2 restored, 8 still there")
         # Into another mailbox: a copy, also of what is still there, but not two.
-        assert restore("--mailbox", "INBOX", "--to", "Beside").startswith("10 restored, 0 still there")
-        assert restore("--mailbox", "INBOX", "--to", "Beside").startswith("0 restored, 10 still there")
+        assert restore("--mailbox", "INBOX", "--to",
+                       "Beside").startswith("10 restored, 0 still there")
+        assert restore("--mailbox", "INBOX", "--to",
+                       "Beside").startswith("0 restored, 10 still there")
         assert sorted(subjects(server, "Beside")) == sorted(f"m{i}" for i in range(10))
         imap = server.imap(ANN)
         imap.delete("Beside")
@@ -191,7 +199,8 @@ def test_restore_message_mailbox_account():
         assert restore("--mailbox", "Work").startswith("1 restored, 0 still there")
         assert flags(server, "Work") == dated
         assert restore().startswith("0 restored, 11 still there")
-        assert "no such message" in server.run("restore", str(folder), "--account", ANN, "--message",
+        assert "no such message" in server.run("restore", str(folder), "--account", ANN,
+                                               "--message",
                                                "<no@y.test>", check=False).stderr
         restore("--mailbox", "Nowhere", code=FAILED)
         restore("--message", "5", code=USAGE)
@@ -256,12 +265,14 @@ def test_damage_in_a_backup_is_found():
         server.run("backup", str(folder))
         good = stamps(folder)[0]
         rng, n = random.Random(6), 0
-        for name in sorted(p.relative_to(good) for p in good.rglob("*") if p.is_file() and p.stat().st_size):
+        for name in sorted(p.relative_to(good) for p in good.rglob("*") if p.is_file()
+                           and p.stat().st_size):
             bytes_ = bytearray((good / name).read_bytes())
             kept = bytes(bytes_)
             bytes_[rng.randrange(len(bytes_))] ^= 1 << rng.randrange(8)
             (good / name).write_bytes(bytes_)
-            assert server.run("backup", "--verify", str(folder), check=False).returncode == FAILED, name
+            assert server.run("backup", "--verify", str(folder),
+                              check=False).returncode == FAILED, name
             done = program("restore", good, "--all", "--data", folder / ".new")
             assert done.returncode == FAILED, (name, done.stdout)
             (good / name).write_bytes(kept)

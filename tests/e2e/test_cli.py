@@ -15,7 +15,8 @@ from harness import PASSWORD, Server, corpus_files, crlf, eventually
 from imapwire import Imap
 from messages import hostile_messages, text
 
-LETTER = text("From: ben@example.test", "Subject: x", "Date: Tue, 03 Nov 2026 10:11:12 +0000", "", "x")
+LETTER = text("From: ben@example.test", "Subject: x", "Date: Tue, 03 Nov 2026 10:11:12 +0000", "",
+              "x")
 FAILED, USAGE, DATA_IN_USE, PARTLY = 1, 2, 3, 4
 
 
@@ -54,7 +55,8 @@ def check_directory(server):
     assert "ben@example.test (disabled)" in server.run("account", "list").stdout
     server.run("account", "enable", "ben@example.test")
     server.run("alias", "add", "info@example.test", "ann@example.test", "ben@example.test")
-    assert server.run("alias", "list").stdout == "info@example.test -> ann@example.test ben@example.test\n"
+    assert server.run("alias",
+                      "list").stdout == "info@example.test -> ann@example.test ben@example.test\n"
     fails(server, "domain", "remove", "example.test")
     server.run("alias", "remove", "info@example.test", "ben@example.test")
     assert server.run("alias", "list").stdout == "info@example.test -> ann@example.test\n"
@@ -82,9 +84,11 @@ def test_passwords():
         server.run("account", "password", "ann@example.test", input="second one\n")
         assert can_login(server, "ann@example.test", "second one")
         assert not can_login(server, "ann@example.test", "first one")
-        generated = server.run("account", "password", "--generate", "ann@example.test").stdout.strip()
+        generated = server.run("account", "password", "--generate",
+                               "ann@example.test").stdout.strip()
         assert len(generated) >= 20 and can_login(server, "ann@example.test", generated)
-        hashed = subprocess.run(["openssl", "passwd", "-6", "third one"], capture_output=True, text=True,
+        hashed = subprocess.run(["openssl", "passwd", "-6", "third one"], capture_output=True,
+                                text=True,
                                 check=True).stdout.strip()
         for spelled in (hashed, "{SHA512-CRYPT}" + hashed, "{CRYPT}" + hashed, "{PLAIN}third one"):
             server.run("account", "password", "--password-hash", spelled, "ann@example.test")
@@ -114,8 +118,10 @@ def test_an_account_made_again_is_a_new_one():
 def test_usage_errors():
     server = Server()
     try:
-        for words in (["nonsense"], ["domain"], ["domain", "add"], ["account", "add"], ["serve", "extra"],
-                      ["domain", "add", "x.test", "--mailbox", "y"], ["--nonsense"], ["import", "x"],
+        for words in (["nonsense"], ["domain"], ["domain", "add"], ["account", "add"],
+                      ["serve", "extra"],
+                      ["domain", "add", "x.test", "--mailbox", "y"], ["--nonsense"],
+                      ["import", "x"],
                       ["export", "--account", "a@example.test", "--format", "zip", "out"],
                       ["serve", "--listen", "imap"], ["serve", "--listen", "gopher=127.0.0.1:70"]):
             fails(server, *words, code=USAGE)
@@ -166,7 +172,8 @@ def test_configuration():
         # What is shown is a configuration that gives the same again.
         again = server.folder / "again.conf"
         again.write_text(shown)
-        done = subprocess.run([str(harness.build / "postrider"), "config", "show", "--config", str(again)],
+        done = subprocess.run([str(harness.build / "postrider"), "config", "show", "--config",
+                               str(again)],
                               capture_output=True, text=True, check=True)
         assert done.stdout == shown
 
@@ -175,7 +182,8 @@ def test_configuration():
 def test_bad_configuration_names_the_line():
     for body, line, word in (("[log]\nlevel = info\nlevle = x\n", 3, "levle"),
                              ("[limits]\n\nmessage_size = big\n", 3, "message_size"),
-                             ("[nonsense]\nkey = 1\n", 2, "key"), ("[log]\njust words\n", 2, "key = value"),
+                             ("[nonsense]\nkey = 1\n", 2, "key"),
+                             ("[log]\njust words\n", 2, "key = value"),
                              ("[log]\nlevel = loud\n", 2, "level")):
         server = Server(config=body)
         try:
@@ -197,10 +205,12 @@ def certificate_changes(server, announce):
         return ssl.get_server_certificate(("127.0.0.1", server.ports["imaps"]))
 
     before = shown()
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256",
                     "-nodes", "-days", "2", "-subj", "/CN=new.test",
                     "-keyout", str(server.data / "tls/key.pem"),
-                    "-out", str(server.data / "tls/certificate.pem")], check=True, capture_output=True)
+                    "-out", str(server.data / "tls/certificate.pem")], check=True,
+                   capture_output=True)
     announce()
     eventually(lambda: shown() != before, seconds=60)
 
@@ -216,7 +226,8 @@ def test_certificate_is_reloaded_when_it_changes():
 
 
 def test_journald_gets_priorities():
-    """journald names its stream by device and inode; then lines begin with a priority, without a time."""
+    """journald names its stream by device and inode; then lines begin with a priority, without a
+    time."""
     server = Server()
     server.log_path.touch()
     status = server.log_path.stat()
@@ -256,8 +267,10 @@ def round_trip(format_, out_name, *options):
                         '"03-Nov-2026 10:11:12 +0000"')
         imap.close()
         out = server.folder / out_name
-        server.run("export", "--account", "ann@example.test", *options, "--format", format_, str(out))
-        fails(server, "export", "--account", "ann@example.test", *options, "--format", format_, str(out))
+        server.run("export", "--account", "ann@example.test", *options, "--format", format_,
+                   str(out))
+        fails(server, "export", "--account", "ann@example.test", *options, "--format", format_,
+              str(out))
         server.run("import", "--account", "ann@example.test", "--mailbox", "Again", str(out))
         again = stored(server, "Again")
         assert len(again) == len(messages)
@@ -305,16 +318,19 @@ def test_import_of_foreign_formats():
         server.account("ann@example.test")
         box = mailbox.mbox(str(server.folder / "in.mbox"))
         for i in range(3):
-            message = mailbox.mboxMessage(f"Subject: m{i}\nFrom: a@b.test\n\nFrom the start\n>From quoted\n")
+            message = mailbox.mboxMessage(f"Subject: m{i}\nFrom: a@b.test\n\nFrom the start\n"
+                                          f">From quoted\n")
             message.set_from("a@b.test", (2026, 11, 3, 10, 11, 12, 1, 307, 0))
             message.set_flags("RO" if i else "O")
             box.add(message)
         box.close()
-        server.run("import", "--account", "ann@example.test", "--mailbox", "M", str(server.folder / "in.mbox"))
+        server.run("import", "--account", "ann@example.test", "--mailbox", "M",
+                   str(server.folder / "in.mbox"))
         items = stored(server, "M")
         assert len(items) == 3
-        assert items[0]["BODY[]"].endswith(b"\r\n\r\nFrom the start\r\n>From quoted\r\n") or \
-            items[0]["BODY[]"].endswith(b"\r\n\r\nFrom the start\r\nFrom quoted\r\n"), items[0]["BODY[]"]
+        assert items[0]["BODY[]"].endswith((b"\r\n\r\nFrom the start\r\n>From quoted\r\n",
+                                            b"\r\n\r\nFrom the start\r\nFrom quoted\r\n")), \
+            items[0]["BODY[]"]
         assert b"\\Seen" in items[1]["FLAGS"] and b"\\Seen" not in items[0]["FLAGS"]
         assert items[0]["INTERNALDATE"].startswith(b" 3-Nov-2026 10:11:12")
         maildir = mailbox.Maildir(str(server.folder / "md"))

@@ -1,5 +1,5 @@
-"""Every message comes back byte for byte, whichever way it came: by IMAP whole, in slices and part by
-part, and by POP3. The corpus beside the repository, and hostile messages of our own."""
+"""Every message comes back byte for byte, whichever way it came: by IMAP whole, in slices and part
+by part, and by POP3. The corpus beside the repository, and hostile messages of our own."""
 import re
 import shutil
 import tempfile
@@ -42,7 +42,8 @@ def send_by(server, protocol, messages):
     wire.send(("LHLO" if protocol == "lmtp" else "EHLO") + " client.test\r\n")
     wire.until(b"250 ")
     for name, message in messages:
-        wire.send("MAIL FROM:<sender@elsewhere.test> BODY=8BITMIME\r\nRCPT TO:<ann@example.test>\r\n")
+        wire.send("MAIL FROM:<sender@elsewhere.test> BODY=8BITMIME\r\n"
+                  "RCPT TO:<ann@example.test>\r\n")
         assert wire.line().startswith(b"250") and wire.line().startswith(b"250"), name
         answer = data_command(wire, message)
         assert answer.startswith(b"250"), (name, answer)
@@ -134,8 +135,8 @@ def check_all(server, messages, traced):
 
 
 def check_pop3(pop3, number, name, stored):
-    """poplib drops the stuffing and the line ends; the last line gets one where it has none; the size
-    counts it. NUL is not sent."""
+    """poplib drops the stuffing and the line ends; the last line gets one where it has none; the
+    size counts it. NUL is not sent."""
     lines = pop3.retr(number)[1]
     want = stored if stored.endswith(b"\r\n") or not stored else stored + b"\r\n"
     want = want.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n").replace(b"\0", b"\x80")
@@ -176,10 +177,13 @@ def test_by_import():
 
 # What clients ask for in lists, then odd cases; names that the facts do not keep among them.
 FIELD_LISTS = (
-    "From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type "
+    "From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To "
+    "Content-Type "
     "Reply-To",
-    "DATE SUBJECT FROM SENDER TO CC MESSAGE-ID IN-REPLY-TO REFERENCES LIST-ID LIST-UNSUBSCRIBE X-LABEL LINES",
-    "date subject from content-type to cc reply-to message-id references in-reply-to list-unsubscribe",
+    "DATE SUBJECT FROM SENDER TO CC MESSAGE-ID IN-REPLY-TO REFERENCES LIST-ID LIST-UNSUBSCRIBE "
+    "X-LABEL LINES",
+    "date subject from content-type to cc reply-to message-id references in-reply-to "
+    "list-unsubscribe",
     "sUbJeCt fRoM SUBJECT",
     "X-Nothing-Has-This",
     "From X-Odd",
@@ -203,7 +207,8 @@ def odd_headers():
     yield "no field at all", b"this is only text\r\nFrom the start\r\n\r\nx"
     yield "a long field", b"To: " + b"u@v.test,\r\n " * 1000 + b"w@x.test\r\nSubject: s\r\n\r\nx"
     yield "many names", b"".join(b"X-N%d: v\r\n" % i for i in range(300)) + b"Subject: s\r\n\r\nx"
-    yield "a giant header", b"Subject: s\r\n" + b"X-Fill: %s\r\n" % (b"x" * 900) * 1300 + b"From: end\r\n\r\nx"
+    fill = b"X-Fill: %s\r\n" % (b"x" * 900) * 1300
+    yield "a giant header", b"Subject: s\r\n" + fill + b"From: end\r\n\r\nx"
 
 
 def chosen_fields(header, names):
@@ -231,7 +236,8 @@ def test_chosen_header_fields():
         for names in FIELD_LISTS:
             asked = f"BODY.PEEK[HEADER.FIELDS ({names})]"
             key = f"BODY[HEADER.FIELDS ({names.upper()})]"
-            kept, cut = fetch_all(imap, asked, key), fetch_all(imap, asked + "<0.9999999>", key + "<0>")
+            kept, cut = fetch_all(imap, asked, key), fetch_all(imap, asked + "<0.9999999>",
+                                                               key + "<0>")
             for (name, _), header, a, b in zip(messages, headers, kept, cut, strict=True):
                 assert a == b, f"{name}: {names}: {a!r}, of the header {b!r}"
                 assert a == chosen_fields(header, names.split()), f"{name}: {names}: {a!r}"
@@ -248,7 +254,8 @@ def fetch_all(imap, item, key):
 
 def test_line_ends_of_appended_messages_are_kept():
     """APPEND and import of files with CRLF keep bytes that SMTP would refuse."""
-    messages = [("bare LF", b"Subject: x\r\n\r\none\ntwo\r\n"), ("no line end", b"Subject: y\r\n\r\nend"),
+    messages = [("bare LF", b"Subject: x\r\n\r\none\ntwo\r\n"),
+                ("no line end", b"Subject: y\r\n\r\nend"),
                 ("bare CR", b"Subject: z\r\n\r\na\rb\r\n"), ("only text", b"no header at all"),
                 ("no body", b"Subject: only a header\r\n")]
     with Server() as server:
@@ -304,9 +311,9 @@ def big_ways(message):
 def test_message_of_50_mb():
     grown = big_ways(sized_message(50 * MB))
     print(f"note: the server grew by {grown >> 20} MiB for 50 MiB messages")
-    # The store's write buffers (64 MiB, one filling while another is written) and its cache (256 MiB)
-    # hold what passes; a session that kept whole messages would add 50 MiB for each way. ASan keeps
-    # freed memory for a while.
+    # The store's write buffers (64 MiB, one filling while another is written) and its cache (256
+    # MiB) hold what passes; a session that kept whole messages would add 50 MiB for each way. ASan
+    # keeps freed memory for a while.
     assert grown < (900 if is_sanitized() else 350) * MB, grown
 
 

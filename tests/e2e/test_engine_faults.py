@@ -1,6 +1,7 @@
-"""The engine's operations and the server's allocations fail, or the disk is slow: temporary failures in each
-protocol's own words, readers go on, nothing acknowledged is lost, and full service again without a restart.
-The server makes these faults itself: it has to be built with -Dfaults=true."""
+"""The engine's operations and the server's allocations fail, or the disk is slow: temporary
+failures in each protocol's own words, readers go on, nothing acknowledged is lost, and full service
+again without a restart. The server makes these faults itself: it has to be built with
+-Dfaults=true."""
 import threading
 
 from faultwork import ANN, BOB, Control, read_all, readers_go_on, server_with_mail
@@ -107,7 +108,8 @@ def test_each_allocation_fails_once():
 
 
 def test_a_session_whose_sync_fails_is_told():
-    """What was held back is not said; the session ends with a word in its protocol's form, never without."""
+    """What was held back is not said; the session ends with a word in its protocol's form, never
+    without."""
     with server_with_mail() as (server, work):
         control = Control(server)
         byes = 0

@@ -1,5 +1,5 @@
-"""The disk is full or read-only, descriptors run out: temporary failures in each protocol's own words,
-readers go on, nothing acknowledged is lost, and full service again without a restart."""
+"""The disk is full or read-only, descriptors run out: temporary failures in each protocol's own
+words, readers go on, nothing acknowledged is lost, and full service again without a restart."""
 import contextlib
 import os
 import re
@@ -23,7 +23,8 @@ from load import letter
 def small_disk(megabytes):
     """A folder on a disk of its own; with a file that can be removed to make room."""
     folder = Path(tempfile.mkdtemp(prefix="postrider-disk-"))
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "tmpfs", str(folder)],
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "tmpfs",
+                           str(folder)],
                           capture_output=True, text=True)
     if done.returncode != 0:
         folder.rmdir()
@@ -92,7 +93,8 @@ def test_a_full_disk_and_a_kill():
                 pass
             server.kill()
             # A start on a full disk may be refused, in plain words; it must not make things worse.
-            done = subprocess.run(server.command("serve", "--listen", "imap=127.0.0.1:0"), text=True,
+            done = subprocess.run(server.command("serve", "--listen", "imap=127.0.0.1:0"),
+                                  text=True,
                                   stdin=subprocess.DEVNULL, capture_output=True, timeout=20) \
                 if not starts(server) else None
             if done is not None:
@@ -145,7 +147,8 @@ def test_descriptors_run_out():
         inside.select("INBOX")
         fds = len(os.listdir(f"/proc/{server.process.pid}/fd"))
         with limited(server, resource.RLIMIT_NOFILE, fds + 5):
-            waiting = [socket.create_connection(("127.0.0.1", server.ports["imap"])) for _ in range(30)]
+            waiting = [socket.create_connection(("127.0.0.1", server.ports["imap"]))
+                       for _ in range(30)]
             # Who is in goes on, reading and writing.
             for i in range(5):
                 assert inside.append("INBOX", letter(work.token(), work.size)).startswith(b"OK")
@@ -166,7 +169,8 @@ def virtual_memory(pid):
 
 
 def test_memory_runs_out():
-    """RocksDB gets what is kept back for it, and the process lives; changes may be refused meanwhile."""
+    """RocksDB gets what is kept back for it, and the process lives; changes may be refused
+    meanwhile."""
     with server_with_mail("[store]\nmemtable = 2M\ncache = 8M\n") as (server, work):
         work.size = 5_000_000
         assert not work.deliver("smtp")
@@ -197,7 +201,8 @@ def test_a_read_only_disk_is_told():
         with server_with_mail(None, disk / "data") as (server, work):
             assert server.stop() == 0
             subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-            done = subprocess.run(server.command("serve", "--listen", "imap=127.0.0.1:0"), text=True,
+            done = subprocess.run(server.command("serve", "--listen", "imap=127.0.0.1:0"),
+                                  text=True,
                                   stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
             assert done.returncode == 1 and done.stderr.strip(), done
             assert re.search("read-only|cannot", done.stderr, re.I), done.stderr

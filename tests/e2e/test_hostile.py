@@ -55,7 +55,8 @@ def test_smtp_refusals():
         assert ask(wire, "RCPT TO:<ann+6@example.test>").startswith(b"452 4.5.3")
         assert ask(wire, "VRFY ann").startswith((b"252", b"502", b"550"))
         assert ask(wire, "DATA").startswith(b"354")
-        wire.send(text("Subject: loop", *["Received: from a by b; Tue, 03 Nov 2026 10:11:12 +0000"] * 11, "", "x"))
+        wire.send(text("Subject: loop",
+                       *["Received: from a by b; Tue, 03 Nov 2026 10:11:12 +0000"] * 11, "", "x"))
         assert ask(wire, ".").startswith(b"554 5.4.6")
         assert ask(wire, "MAIL FROM:<>").startswith(b"250")
         assert ask(wire, "RCPT TO:<ann@example.test>").startswith(b"250")
@@ -150,7 +151,8 @@ def test_submission_completes_the_header():
         server.account(ANN, "ben@example.test")
         with server.submission("ben@example.test") as smtp:
             smtp.sendmail("ben@example.test", [ANN], text(
-                "From: ben@example.test", "Bcc: secret@example.test,", "\tmore@example.test", "Subject: s",
+                "From: ben@example.test", "Bcc: secret@example.test,", "\tmore@example.test",
+                "Subject: s",
                 "", "Bcc: not a field"))
         imap = Imap(server, ANN)
         imap.select("INBOX")
@@ -383,10 +385,12 @@ def test_pop3_refusals():
         assert wire.line().startswith(b"-ERR [AUTH]")
         wire.send("AUTH\r\n")
         assert b"PLAIN" in wire.until(b".")
-        wire.send(f"USER {ANN}\r\nPASS {PASSWORD}\r\nRETR 1\r\nTOP 1\r\nDELE 0\r\nRETR 99999999999\r\nSTAT\r\n")
+        wire.send(f"USER {ANN}\r\nPASS {PASSWORD}\r\nRETR 1\r\nTOP 1\r\nDELE 0\r\n"
+                  f"RETR 99999999999\r\nSTAT\r\n")
         answers = [wire.line()[:4] for _ in range(7)]
         assert answers == [b"+OK ", b"+OK ", b"-ERR", b"-ERR", b"-ERR", b"-ERR", b"+OK "] or \
-            [a[:3] for a in answers] == [b"+OK", b"+OK", b"-ER", b"-ER", b"-ER", b"-ER", b"+OK"], answers
+            [a[:3] for a in answers] == [b"+OK", b"+OK", b"-ER", b"-ER", b"-ER", b"-ER",
+                                         b"+OK"], answers
 
 
 def test_http_at_the_smtp_port():

@@ -30,7 +30,8 @@ def program(name="bench-load"):
 
 def load(where, *words, input=""):
     """(exit status, the answer) of one run."""
-    done = subprocess.run([str(w) for w in (where, *words)], input=input, text=True, capture_output=True,
+    done = subprocess.run([str(w) for w in (where, *words)], input=input, text=True,
+                          capture_output=True,
                           timeout=LOAD_SECONDS)
     assert done.stdout.count("\n") == 1, (words, done.returncode, done.stdout, done.stderr)
     return done.returncode, json.loads(done.stdout)
@@ -51,7 +52,8 @@ def good(where, *words, ok, **more):
 def users(server):
     server.run("domain", "add", "bench.test")
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda n: server.account(f"user{n}@bench.test", password="secret"), range(1, ACCOUNTS + 1)))
+        list(pool.map(lambda n: server.account(f"user{n}@bench.test", password="secret"),
+                      range(1, ACCOUNTS + 1)))
 
 
 def count_messages(server, n):
@@ -73,7 +75,8 @@ def test_every_work():
 
         def run(work, listener, *words, ok, **more):
             tls = ["--tls"] if listener in ("imaps", "pop3s") else []
-            return good(where, work, "--port", p[listener], "--accounts", ACCOUNTS, *tls, *words, ok=ok, **more)
+            return good(where, work, "--port", p[listener], "--accounts", ACCOUNTS, *tls, *words,
+                        ok=ok, **more)
 
         run("fill", "imap", "--expect", 10, "--connections", 6, ok=40)
         run("fill", "imap", "--expect", 10, "--connections", 3, "--lmtp", p["lmtp"], ok=40)
@@ -84,7 +87,8 @@ def test_every_work():
         run("lmtp", "lmtp", "--count", 4, "--no-pipelining", ok=4)
         run("smtp", "smtp", "--count", 8, "--connections", 2, ok=8)
         run("smtp", "smtp", "--starttls", "--count", 2, ok=2)
-        run("smtp-to-mailbox", "smtp", "--imap", p["imap"], "--count", 20, "--connections", 3, ok=20)
+        run("smtp-to-mailbox", "smtp", "--imap", p["imap"], "--count", 20, "--connections", 3,
+            ok=20)
         run("login", "imap", "--count", 6, "--connections", 3, ok=6)
         run("login", "imaps", "--count", 3, ok=3)
         run("login", "imaps", "--count", 3, "--openssl", ok=3)
@@ -94,14 +98,17 @@ def test_every_work():
         run("phone", "imaps", "--count", 4, "--any-body", ok=4)
         run("select", "imap", "--count", 5, ok=5)
         run("store", "imap", "--count", 30, "--connections", 8, "--threads", 2, ok=30)
-        told = run("idle", "imaps", "--connections", 12, "--threads", 2, "--deliver", p["lmtp"], "--count", 9, ok=9)
+        told = run("idle", "imaps", "--connections", 12, "--threads", 2, "--deliver", p["lmtp"],
+                   "--count", 9, ok=9)
         assert told["sessions"] == 12 and told["latency_us"]["max"] < 5_000_000, told
         run("idle", "imap", "--connections", 3, ok=3)
         in_box = in_all_boxes(server)
         run("pop3", "pop3", "--count", ACCOUNTS, "--any-body", ok=in_box)
         run("pop3", "pop3s", "--count", ACCOUNTS, "--any-body", "--connections", 2, ok=in_box)
-        status, told = load(where, "mixed", "--port", p["imaps"], "--tls", "--lmtp", p["lmtp"], "--pop3", p["pop3s"],
-                            "--accounts", ACCOUNTS, "--connections", 10, "--seconds", 1, "--any-body")
+        status, told = load(where, "mixed", "--port", p["imaps"], "--tls", "--lmtp", p["lmtp"],
+                            "--pop3", p["pop3s"],
+                            "--accounts", ACCOUNTS, "--connections", 10, "--seconds", 1,
+                            "--any-body")
         assert status == 0 and all(part["ok"] for part in told["parts"].values()), told
         for n in range(1, ACCOUNTS + 1):
             server.run("account", "pop3", f"user{n}@bench.test", "--alarm", "off")
@@ -118,13 +125,16 @@ def test_every_fetch():
         for work in ("fetch-flags", "fetch-header-fields", "fetch-envelope", "fetch-bodies"):
             good(where, work, "--port", p["imap"], *box, "--count", 2, "--connections", 2, ok=400)
             good(where, work, "--port", p["imaps"], "--tls", *box, "--count", 2, ok=400)
-        good(where, "fetch-bodies", "--port", p["imaps"], "--tls", "--openssl", *box, "--count", 2, ok=400)
+        good(where, "fetch-bodies", "--port", p["imaps"], "--tls", "--openssl", *box, "--count", 2,
+             ok=400)
         good(where, "search-body", "--port", p["imap"], *box, "--count", 2, ok=2)
         good(where, "phone", "--port", p["imap"], *box, "--count", 2, ok=2)
         good(where, "pop3", "--port", p["pop3"], *box, "--count", 1, ok=200)
         # What is there is not what is expected.
-        for words in (["select", "--expect", 201], ["fetch-bodies", "--expect", 200, "--size", 4097],
-                      ["search-body", "--expect", 200, "--hits", 7], ["login", "--password", "wrong"]):
+        for words in (["select", "--expect", 201],
+                      ["fetch-bodies", "--expect", 200, "--size", 4097],
+                      ["search-body", "--expect", 200, "--hits", 7],
+                      ["login", "--password", "wrong"]):
             status, told = load(where, *words, "--port", p["imap"], "--accounts", 1, "--count", 1)
             assert status == 1 and told["failed"] and told["first_error"], (words, told)
 
@@ -167,7 +177,8 @@ def literal(text):
     return b"{%d}\r\n%s" % (len(text), text)
 
 
-SELECTED = (b"* FLAGS (\\Flagged)\r\n* 2 EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 1] ok\r\n* OK [UIDNEXT 3] ok\r\n"
+SELECTED = (b"* FLAGS (\\Flagged)\r\n* 2 EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 1] ok\r\n"
+            b"* OK [UIDNEXT 3] ok\r\n"
             b"TAG OK [READ-WRITE] done\r\n")
 ENVELOPE = b'(NIL "s" ((NIL NIL "a" "b")) NIL NIL NIL NIL NIL NIL "<m>")'
 STRUCTURE = b'("text" "plain" NIL NIL NIL "7bit" 10 1)'
@@ -180,12 +191,16 @@ IMAP = {
     "SELECT": SELECTED,
     "FETCH 1:* (FLAGS": b"* 1 FETCH (FLAGS ())\r\n* 2 FETCH (FLAGS (\\Seen $x))\r\nTAG OK done\r\n",
     "FETCH 1:2 (FLAGS": b"* 1 FETCH (FLAGS ())\r\n* 2 FETCH (FLAGS ())\r\nTAG OK done\r\n",
-    "FETCH 1:* (ENV": b"".join(b"* %d fetch (BODYSTRUCTURE %s ENVELOPE %s)\r\n" % (n, STRUCTURE, ENVELOPE)
+    "FETCH 1:* (ENV": b"".join(b"* %d fetch (BODYSTRUCTURE %s ENVELOPE %s)\r\n" % (n, STRUCTURE,
+                                                                                   ENVELOPE)
                                for n in (2, 1)) + b"TAG OK done\r\n",
-    "FETCH 1:* (BODY.PEEK[])": b"".join(b"* %d FETCH (UID %d BODY[] %s)\r\n" % (n, n, literal(MESSAGE))
+    "FETCH 1:* (BODY.PEEK[])": b"".join(b"* %d FETCH (UID %d BODY[] %s)\r\n" % (n, n,
+                                                                                literal(MESSAGE))
                                         for n in (1, 2)) + b"TAG OK done\r\n",
     "FETCH 1:* (BODY.PEEK[HEADER": b"".join(
-        b"* %d FETCH (BODY[HEADER.FIELDS (\"FROM\")] %s)\r\n" % (n, literal(b"From: a@load.test\r\n\r\n"))
+        b"* %d FETCH (BODY[HEADER.FIELDS (\"FROM\")] %s)\r\n" % (n,
+                                                                 literal(b"From: a@load.test\r\n"
+                                                                         b"\r\n"))
         for n in (1, 2)) + b"TAG OK done\r\n",
     "STORE 1": b"* 1 FETCH (FLAGS (\\Flagged))\r\nTAG OK done\r\n",
     "SEARCH": b"* SEARCH 1 2\r\nTAG OK done\r\n",
@@ -193,7 +208,8 @@ IMAP = {
     "IDLE": b"+ idling\r\n",
 }
 LMTP = {
-    "LHLO": b"250-fake\r\n250 PIPELINING\r\n", "MAIL": b"250 ok\r\n", "RCPT": b"250 ok\r\n", "DATA": b"354 go\r\n",
+    "LHLO": b"250-fake\r\n250 PIPELINING\r\n", "MAIL": b"250 ok\r\n", "RCPT": b"250 ok\r\n",
+    "DATA": b"354 go\r\n",
     ".": b"250 kept\r\n", "QUIT": b"221 bye\r\n",
 }
 POP3 = {
@@ -210,7 +226,8 @@ def answerer(table, tagged):
             if line == MESSAGE.splitlines()[-1].decode():  # the literal of APPEND is over
                 return state.pop("appending").encode() + b" OK [APPENDUID 1 3] kept\r\n"
             return None
-        found = [said for words, said in table.items() if (rest == "." if words == "." else rest.startswith(words))]
+        found = [said for words,
+                 said in table.items() if (rest == "." if words == "." else rest.startswith(words))]
         if rest.startswith("APPEND"):
             state["appending"] = tag
         return found[0].replace(b"TAG", tag.encode()) if found else None
@@ -218,7 +235,8 @@ def answerer(table, tagged):
 
 
 def fake(protocol, changes):
-    greeting, table, tagged = {"imap": (b"* OK hello\r\n", IMAP, True), "lmtp": (b"220 hello\r\n", LMTP, False),
+    greeting, table, tagged = {"imap": (b"* OK hello\r\n", IMAP, True),
+                               "lmtp": (b"220 hello\r\n", LMTP, False),
                                "pop3": (b"+OK hello\r\n", POP3, False)}[protocol]
     return Fake(changes.get("", greeting), answerer({**table, **changes}, tagged))
 
@@ -246,13 +264,17 @@ FAULTS = [
     ("imap", "fetch-flags", cut(IMAP, "FETCH 1:* (FLAGS", b"TAG OK", b"TAG BAD")),
     ("imap", "fetch-flags", {"FETCH 1:* (FLAGS": b""}),
     ("imap", "fetch-envelope", cut(IMAP, "FETCH 1:* (ENV", b'"s" ', b"")),
-    ("imap", "fetch-envelope", cut(IMAP, "FETCH 1:* (ENV", b"ENVELOPE " + ENVELOPE, b"ENVELOPE NIL")),
-    ("imap", "fetch-bodies", cut(IMAP, BODIES, b"{%d}" % len(MESSAGE), b"{%d}" % (len(MESSAGE) - 1))),
-    ("imap", "fetch-bodies", cut(IMAP, BODIES, b"{%d}" % len(MESSAGE), b"{%d}" % (len(MESSAGE) + 1))),
+    ("imap", "fetch-envelope",
+     cut(IMAP, "FETCH 1:* (ENV", b"ENVELOPE " + ENVELOPE, b"ENVELOPE NIL")),
+    ("imap", "fetch-bodies",
+     cut(IMAP, BODIES, b"{%d}" % len(MESSAGE), b"{%d}" % (len(MESSAGE) - 1))),
+    ("imap", "fetch-bodies",
+     cut(IMAP, BODIES, b"{%d}" % len(MESSAGE), b"{%d}" % (len(MESSAGE) + 1))),
     ("imap", "fetch-bodies", cut(IMAP, BODIES, literal(MESSAGE), literal(MESSAGE[:-2]))),
     ("imap", "fetch-bodies", cut(IMAP, BODIES, b"one line", b"one lime")),
     ("imap", "fetch-bodies", cut(IMAP, BODIES, literal(MESSAGE), b"NIL")),
-    ("imap", "fetch-header-fields", cut(IMAP, "FETCH 1:* (BODY.PEEK[HEADER", literal(b"From: a@load.test\r\n\r\n"),
+    ("imap", "fetch-header-fields",
+     cut(IMAP, "FETCH 1:* (BODY.PEEK[HEADER", literal(b"From: a@load.test\r\n\r\n"),
                                         literal(b"From: a@load.test\r\n"))),
     ("imap", "store", cut(IMAP, "STORE 1", b"* 1 FETCH (FLAGS (\\Flagged))\r\n", b"")),
     ("imap", "store", cut(IMAP, "STORE 1", b"\\Flagged", b"\\Seen")),
@@ -318,7 +340,8 @@ def test_missing_exists_is_seen():
             return b"+ idling\r\n" + early if line.endswith("IDLE") else right(line, state)
 
         with Fake(b"* OK hello\r\n", session) as imap, fake("lmtp", {}) as lmtp:
-            status, told = load(where, "idle", "--port", imap.port, "--deliver", lmtp.port, "--accounts", 1,
+            status, told = load(where, "idle", "--port", imap.port, "--deliver", lmtp.port,
+                                "--accounts", 1,
                                 "--count", 1, "--patience", 0.5)
             assert status == 1 and "no EXISTS" in told["first_error"], (early, told)
 
@@ -326,7 +349,8 @@ def test_missing_exists_is_seen():
 def test_limits():
     where = program("bench-limits")
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([where, "--seconds", "0.05", "--dir", folder], capture_output=True, text=True)
+        done = subprocess.run([where, "--seconds", "0.05", "--dir", folder], capture_output=True,
+                              text=True)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         assert done.returncode == 0 and len(lines) == 15 and not os.listdir(folder), done
         assert all(v > 0 for line in lines for v in line.values() if isinstance(v, float)), lines

@@ -1,5 +1,6 @@
-"""Slow and rude clients: others are served, memory stays bounded, and the limits close those who are too
-slow. `tests/crash/run --storm` does the same with ten thousand connections, and with times."""
+"""Slow and rude clients: others are served, memory stays bounded, and the limits close those who
+are too slow. `tests/crash/run --storm` does the same with ten thousand connections, and with
+times."""
 import re
 import threading
 

@@ -40,7 +40,8 @@ class Store:
                 for i in range(60):
                     body = rng.randbytes((100, 900, 9000, 60000)[i % 4]).hex()
                     lines = "\r\n".join(body[k:k + 76] for k in range(0, len(body), 76))
-                    letter = text("From: x@y.test", f"Subject: m{i}", f"Message-ID: <m{i}@y.test>", "",
+                    letter = text("From: x@y.test", f"Subject: m{i}", f"Message-ID: <m{i}@y.test>",
+                                  "",
                                   lines)
                     lmtp.sendmail("x@y.test", [BEN if i % 3 == 0 else ANN], letter)
             imap = server.imap(ANN)
@@ -48,7 +49,8 @@ class Store:
             imap.create("Work/Deep")
             imap.store("1:10", "+FLAGS", "(\\Seen $Hot)")
             imap.copy("3:9", "Work/Deep")
-            imap.append("INBOX", None, None, text("Subject: huge", "", *(["x" * 70 + str(i) for i in range(9000)])))
+            imap.append("INBOX", None, None,
+                        text("Subject: huge", "", *(["x" * 70 + str(i) for i in range(9000)])))
             imap.logout()
             if clean:
                 server.stop()
@@ -130,7 +132,8 @@ def one_damage(store, name, seed, folder, tally):
     saved = export(out)
     wrong = saved - store.messages
     notices = repaired.stdout.count("header kept with a notice")
-    assert torn or sum(wrong.values()) <= notices, f"{label}: bytes that never were\n{repaired.stdout}"
+    assert torn or sum(wrong.values()) <= notices, (f"{label}: bytes that never were\n"
+                                                    f"{repaired.stdout}")
     lost = sum((store.messages - saved).values())
     reported = int(re.search(r"(\d+) lost;", repaired.stdout).group(1))
     if kind in ("CURRENT", "MANIFEST"):
@@ -209,7 +212,8 @@ def test_lost_records_are_made_again():
             saved = Counter()
             for address in (ANN, BEN):
                 listed = program("account", "list", "--data", out).stdout
-                assert address in listed or "address is lost" in done.stdout, (at, listed, done.stdout)
+                assert address in listed or "address is lost" in done.stdout, (at, listed,
+                                                                               done.stdout)
             if "address is lost" not in done.stdout:
                 saved = export(out)
                 lost = int(re.search(r"(\d+) lost;", done.stdout).group(1))
@@ -218,7 +222,8 @@ def test_lost_records_are_made_again():
             got.append(recovered)
             raw[at] ^= 1
         assert sum(got) > 0, "no damage hit the record of a message"
-        print(f"note: {len(got)} damaged places, {sum(got)} messages recovered without their records")
+        print(f"note: {len(got)} damaged places, {sum(got)} messages recovered without their "
+              f"records")
 
 
 def wound_records(data):
@@ -229,7 +234,8 @@ def wound_records(data):
             raw[at] ^= 1
             path.write_bytes(raw)
             told = program("check", "--data", data).stdout
-            between = re.search(r"between [^)]* message UID (\d+) and [^)]* message UID (\d+)\)", told)
+            between = re.search(r"between [^)]* message UID (\d+) and [^)]* message UID (\d+)\)",
+                                told)
             if between and "1 faults in the files" in told:
                 return int(between[1]) + 1, int(between[2])
             raw[at] ^= 1
@@ -244,7 +250,8 @@ def test_unreadable_records_are_single_messages():
         server.account(ANN)
         with server.lmtp() as lmtp:
             for i in range(1, total + 1):
-                lmtp.sendmail("x@y.test", [ANN], text(f"Subject: m{i}", f"Message-ID: <{i}@y.test>", "", "x"))
+                lmtp.sendmail("x@y.test", [ANN],
+                              text(f"Subject: m{i}", f"Message-ID: <{i}@y.test>", "", "x"))
         server.stop()
         lo, hi = wound_records(server.data)
         server.start()

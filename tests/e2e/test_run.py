@@ -27,7 +27,8 @@ class Run:
 
     def table(self):
         """The rows after the heading: protocol, address, security, account, password, command."""
-        eventually(lambda: "Ctrl-C stops" in self.text() or self.process.poll() is not None, seconds=300)
+        eventually(lambda: "Ctrl-C stops" in self.text() or self.process.poll() is not None,
+                   seconds=300)
         assert "Ctrl-C stops" in self.text(), self.text()
         lines = self.text().split("PROTOCOL", 1)[1].splitlines()[1:]
         return [re.split(r"  +", line, maxsplit=5) for line in lines if "127.0.0.1" in line]
@@ -46,7 +47,8 @@ def test_the_table_and_its_commands():
         rows = run.table()
         assert {row[0] for row in rows} == set(LISTENERS), rows
         for row in rows:
-            done = subprocess.run(row[-1], shell=True, cwd=harness.ROOT, capture_output=True, text=True,
+            done = subprocess.run(row[-1], shell=True, cwd=harness.ROOT, capture_output=True,
+                                  text=True,
                                   timeout=60)
             assert done.returncode == 0, (row, done.stdout, done.stderr)
         letter = next(r[-1] for r in rows if r[0] == "imaps")

@@ -68,8 +68,8 @@ def test_idle_sees_lmtp():
 
 
 def test_the_main_job():
-    """Submitted by a real client with TLS and login; the idling reader has it at once, POP3 gives the
-    same bytes."""
+    """Submitted by a real client with TLS and login; the idling reader has it at once, POP3 gives
+    the same bytes."""
     with Server() as server:
         server.account("ann@example.test", "ben@example.test")
         imap = Imap(server, "ann@example.test", tls=True)
@@ -90,7 +90,8 @@ def test_the_main_job():
 def test_submissions_with_tls_from_the_start():
     with Server() as server:
         server.account("ann@example.test")
-        with smtplib.SMTP_SSL("127.0.0.1", server.ports["submissions"], context=tls_context()) as smtp:
+        with smtplib.SMTP_SSL("127.0.0.1", server.ports["submissions"],
+                              context=tls_context()) as smtp:
             smtp.login("ann@example.test", PASSWORD)
             smtp.sendmail("ann@example.test", ["ann@example.test"], LETTER)
         assert Imap(server, "ann@example.test").select("INBOX") == 1
@@ -213,7 +214,8 @@ def test_one_message_to_many_is_delivered_once_each():
         server.account(*people)
         server.run("alias", "add", "all@example.test", *people)
         with server.smtp() as smtp:
-            smtp.sendmail("x@y.test", ["all@example.test", people[0], "user1+tag@example.test"], LETTER)
+            smtp.sendmail("x@y.test", ["all@example.test", people[0], "user1+tag@example.test"],
+                          LETTER)
         for person in people:
             imap = Imap(server, person)
             assert imap.select("INBOX") == 1, person

@@ -28,7 +28,8 @@ def proxy_header(source):
     """PROXY protocol v2: a TCP connection from that address to 198.51.100.1 or 2001:db8::1."""
     family = socket.AF_INET6 if ":" in source else socket.AF_INET
     target = "2001:db8::1" if family == socket.AF_INET6 else "198.51.100.1"
-    body = socket.inet_pton(family, source) + socket.inet_pton(family, target) + struct.pack("!HH", 4711, 587)
+    body = (socket.inet_pton(family, source) + socket.inet_pton(family, target)
+            + struct.pack("!HH", 4711, 587))
     kind = 0x21 if family == socket.AF_INET6 else 0x11
     return b"\r\n\r\n\0\r\nQUIT\n" + bytes([0x21, kind]) + struct.pack("!H", len(body)) + body
 
@@ -54,7 +55,8 @@ def test_commands_before_tls_are_thrown_away():
             wire = server.connect(name)
             reply(wire, "220 ")
             assert "STARTTLS" in say(wire, hello, "250")
-            wire.send(f"STARTTLS\r\n{hello}\r\nMAIL FROM:<ann@example.test>\r\nRCPT TO:<ann@example.test>\r\nRSET\r\n")
+            wire.send(f"STARTTLS\r\n{hello}\r\nMAIL FROM:<ann@example.test>\r\n"
+                      f"RCPT TO:<ann@example.test>\r\nRSET\r\n")
             reply(wire, "220 2.0.0")
             wire.starttls()
             say(wire, "MAIL FROM:<ann@example.test>", "5")  # nothing of before counts
@@ -99,7 +101,8 @@ def test_trace_of_tls():
 def test_no_password_in_clear_text_from_another_host():
     with Server(config="[listen]\nproxy = submission smtp\n") as server:
         server.account("ann@example.test")
-        for source, literal in (("192.0.2.7", "[192.0.2.7]"), ("2001:db8::7", "[IPv6:2001:db8::7]")):
+        for source, literal in (("192.0.2.7", "[192.0.2.7]"),
+                                ("2001:db8::7", "[IPv6:2001:db8::7]")):
             wire = server.connect("submission")
             wire.send(proxy_header(source))
             reply(wire, "220 ")

@@ -1,5 +1,5 @@
-"""No acknowledgement leaves before the sync that covers it, on any protocol: seen with strace on the
-program as it is shipped."""
+"""No acknowledgement leaves before the sync that covers it, on any protocol: seen with strace on
+the program as it is shipped."""
 import base64
 import contextlib
 import json
@@ -65,7 +65,8 @@ def test_a_delivery_is_synced_before_its_250():
             for kind, client in clients.items():
                 for i in range(3):
                     since = trace.lines()
-                    reply = client.deliver(f"{kind}-{i}", ANN if kind == "submission" else "x@y.test")
+                    reply = client.deliver(f"{kind}-{i}",
+                                           ANN if kind == "submission" else "x@y.test")
                     told[f"{kind}-{i}"] = (reply, since)
             order = trace.order()
         for token, (reply, since) in told.items():
@@ -134,7 +135,8 @@ def test_pop3_quit_is_synced_before_its_ok():
 CONTROL_REQUESTS = (
     # request, what the log must have (or None)
     ({"op": "domain-add", "name": "made.test"}, "made.test"),
-    ({"op": "account-add", "addresses": ["new@made.test"], "password": "secret words"}, "new@made.test"),
+    ({"op": "account-add", "addresses": ["new@made.test"], "password": "secret words"},
+     "new@made.test"),
     ({"op": "account-disable", "addresses": ["new@made.test"]}, None),
     ({"op": "alias-add", "address": "also@made.test", "targets": ["new@made.test"]}, None),
     ({"op": "alias-remove", "address": "also@made.test"}, None),
@@ -209,14 +211,16 @@ class Worker(threading.Thread):
         else:
             imap.wire.send(f"{tag} CREATE box{token}\r\n")
         assert imap.finish(tag.encode()).startswith(b"OK")
-        self.told.append((f"{tag} OK", f"box{token}" if self.kind == "create" else f"X-Token: {token}"))
+        self.told.append((f"{tag} OK",
+                          f"box{token}" if self.kind == "create" else f"X-Token: {token}"))
 
 
 def test_many_at_once():
-    """Sessions that share a sync: nobody's reply leaves before the sync that has his own bytes, and a
-    reader is told of nothing that is not on disk."""
+    """Sessions that share a sync: nobody's reply leaves before the sync that has his own bytes, and
+    a reader is told of nothing that is not on disk."""
     with traced() as server:
-        workers = [Worker(server, f"w{i}", ("lmtp", "append", "create")[i % 3], 8) for i in range(12)]
+        workers = [Worker(server, f"w{i}", ("lmtp", "append", "create")[i % 3], 8)
+                   for i in range(12)]
         reader = Imap(server, ANN)
         reader.select("INBOX")
         with Trace(server) as trace:
@@ -225,7 +229,8 @@ def test_many_at_once():
             seen = set()
             while any(w.is_alive() for w in workers):
                 reader.command("UID FETCH 1:* (BODY.PEEK[HEADER.FIELDS (X-Token)])")
-                seen |= set(re.findall(r"X-Token: (\S+)", repr(reader.untagged).replace("\\r", " ")))
+                seen |= set(re.findall(r"X-Token: (\S+)",
+                                       repr(reader.untagged).replace("\\r", " ")))
             for worker in workers:
                 worker.join()
                 if worker.failed:
@@ -258,7 +263,8 @@ def test_a_power_cut():
     after a power cut, at least. All that was acknowledged is there."""
     for _ in range(3):
         with traced() as server:
-            workers = [Worker(server, f"w{i}", ("lmtp", "append", "create")[i % 3], 1000) for i in range(12)]
+            workers = [Worker(server, f"w{i}", ("lmtp", "append", "create")[i % 3], 1000)
+                       for i in range(12)]
             logs = list((server.data / "store").glob("*.log"))
             had = {log: log.stat().st_size for log in logs}
             with Trace(server) as trace:
