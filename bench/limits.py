@@ -12,6 +12,7 @@ class Needs:
     commits: int = 0         # to a log that `threads` write together
     threads: int = 64
     round_trips: int = 0     # of the smallest question and answer
+    session: str = ""        # connect, its requests and answers, close: what bench-limits calls it
     answer: bool = False     # its bytes go through loopback
     sealed: bool = False     # and are encrypted, and decrypted by the client
     handshakes: int = 0
@@ -49,6 +50,9 @@ def costs(needs, lines, cores, bytes_each):
     if needs["round_trips"]:
         yield (f"{needs['round_trips']} round trips", needs["round_trips"],
                found(lines, "round-trips", "per_second", connections=64))
+    if needs.get("session"):
+        yield (f"connections and bytes of a {needs['session']}", 1,
+               found(lines, "sessions", "per_second", kind=needs["session"]))
     if needs["handshakes"]:
         each = found(lines, "handshakes", "server_per_cpu_second", key="ecdsa-p256", resumed=False)
         yield "handshake", needs["handshakes"], each and each * cores

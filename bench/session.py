@@ -28,6 +28,8 @@ class Session:
         self.place = Place(arguments.folder, arguments.build)
         self.place.make_certificate()
         self.peers = {name: KINDS[name](self.place) for name in names}
+        for peer in self.peers.values():
+            peer.cheap_passwords = arguments.plain_passwords
         if "dovecot" in self.peers:
             self.peers["postfix"] = Postfix(self.place).behind(self.peers["dovecot"])
         self.failed = {}  # peers that could not be started, and why

@@ -77,8 +77,8 @@ def of_corpus(name, title):
     return Work(name + "-corpus", title, name, "imap", "messages", CORPUS, 2, needs=ANSWER)
 
 
-# Greeting, LOGIN, LOGOUT; a phone asks five times more and stores one flag.
-LOGIN, PHONE = {"round_trips": 3}, {"round_trips": 8, "commits": 1}
+# A phone stores one flag.
+LOGIN, PHONE = {"session": "login"}, {"session": "phone", "commits": 1}
 
 WORKS = [
     lmtp("lmtp-1", ", 1 connection", 1),

@@ -10,6 +10,9 @@
  *   loopback-copy     "connections" 1, 64: "mb_per_second" through TCP on loopback, "cpu_ns_per_kb"
  *   round-trips       "connections" 1, 64: requests of 64 bytes and their answers, one outstanding
  *                     a connection: "per_second", "cpu_us" each of both sides
+ *   sessions          "kind" login, phone, "at_a_time" 16: connect, accept, requests and answers of
+ *                     the sizes of IMAP, close, between a bare server and a bare client of one
+ *                     thread each: "per_second", "server_cpu_us", "client_cpu_us" each
  *   aes-gcm           "bits" 128, 256: EVP, records of 16 KiB: "mb_per_second"
  *   handshakes        TLS 1.3, "key" ecdsa-p256, rsa-2048, "resumed" or not, in memory, one thread:
  *                     "per_second" of both sides together, "server_per_cpu_second",
@@ -34,6 +37,7 @@ struct limits_options {
 int limit_group_commit(const struct limits_options *);
 int limit_loopback_copy(const struct limits_options *);
 int limit_round_trips(const struct limits_options *);
+int limit_sessions(const struct limits_options *);
 int limit_aes_gcm(const struct limits_options *);
 int limit_handshakes(const struct limits_options *);
 int limit_memcpy(const struct limits_options *);

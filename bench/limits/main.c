@@ -68,6 +68,7 @@ static const struct row {
 	{ "group-commit", limit_group_commit },
 	{ "loopback-copy", limit_loopback_copy },
 	{ "round-trips", limit_round_trips },
+	{ "sessions", limit_sessions },
 	{ "aes-gcm", limit_aes_gcm },
 	{ "handshakes", limit_handshakes },
 	{ "memcpy", limit_memcpy },

@@ -1,7 +1,7 @@
 /*
- * A fast hash of long texts, in blocks of four lanes: a round of AES a lane where the processor
- * has it, else multiply and fold. Of this process only, and not for adversaries. Each step of a lane can
- * be undone, so wrong bytes in one block are not lost before the lanes are folded at the end.
+ * A fast hash of long texts, in blocks of four lanes: a round of AES each where the processor has
+ * it, else multiply and fold. Of this process only, and not for adversaries. Each step of a lane
+ * can be undone, so wrong bytes in one block are not lost before the lanes are folded at the end.
  */
 #include "base/own.h"
 #include "load/corpus.h"

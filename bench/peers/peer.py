@@ -72,6 +72,7 @@ class Peer:
     """One server. A subclass gives name, title, LISTENERS, configure(), command() and version()."""
 
     name = title = ""
+    cheap_passwords = False  # of Postrider: {PLAIN} instead of Argon2id
     LISTENERS = ()
 
     def __init__(self, place):

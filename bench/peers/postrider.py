@@ -7,7 +7,6 @@ from peers.peer import DOMAIN, PASSWORD, Broken, Peer, output
 
 class Postrider(Peer):
     name, title = "postrider", "Postrider"
-    cheap_passwords = False  # {PLAIN} instead of Argon2id: for more accounts than are cached
     LISTENERS = ("smtp", "lmtp", "imap", "imaps", "pop3", "pop3s")
 
     def program(self, *words):

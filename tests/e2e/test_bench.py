@@ -22,7 +22,7 @@ from work import WORKS  # noqa: E402
 def test_one_round():
     build = os.path.relpath(harness.build)  # as people write it
     done = subprocess.run([str(ROOT / "bench/run"), "--build", build, "--quick", "--seconds", "0.5",
-                           "--only", "login", "--servers", "postrider"],
+                           "--only", "login", "--servers", "postrider", "--plain-passwords"],
                           text=True, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
     work = json.loads((harness.build / "bench-results.json").read_text())["works"][0]
@@ -81,6 +81,8 @@ def test_ratios_are_of_neighbours():
 LINES = [{"limit": "group-commit", "threads": 64, "per_second": 600.0},
          {"limit": "group-commit", "threads": 8, "per_second": 1.0},
          {"limit": "round-trips", "connections": 64, "per_second": 1200.0},
+         {"limit": "sessions", "kind": "login", "per_second": 900.0},
+         {"limit": "sessions", "kind": "phone", "per_second": 600.0},
          {"limit": "handshakes", "key": "ecdsa-p256", "resumed": True,
           "server_per_cpu_second": 1.0},
          {"limit": "handshakes", "key": "ecdsa-p256", "resumed": False,
@@ -101,12 +103,33 @@ def test_shares_of_limits():
     assert share_of(commits=1) == ("group commit, 64 threads", 600, 0.5)
     assert share_of(commits=1, round_trips=2) == (
         "group commit, 64 threads + 2 round trips", 300, 1)
+    assert share_of(session="login") == ("connections and bytes of a login", 900, 0.333333)
+    assert share_of(session="phone", commits=1) == (
+        "group commit, 64 threads + connections and bytes of a phone", 300, 1)
     assert share_of(handshakes=1) == ("handshake", 600, 0.5)
     assert share_of(answer=True) == ("loopback copy", 1000, 0.3)
     # 1 ms to copy, and 2 MB to seal and open at 4,000 MB/s on both cores: 0.5 ms.
     assert share_of(answer=True, sealed=True) == (
         "loopback copy + AES-GCM, both sides", 666.666667, 0.45)
     assert share_of(scanned_bytes=10_000_000) == ("memcpy", 300, 1)
+
+
+def test_limits_are_measured():
+    """A short look at those that need no disk: every figure is there and none is nought."""
+    subprocess.run(["ninja", "-C", str(harness.build), "--quiet", "bench/bench-limits"], check=True)
+    done = subprocess.run([str(harness.build / "bench/bench-limits"), "--seconds", "0.1",
+                           "sessions", "round-trips", "loopback-copy"],
+                          text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    for kind in ("login", "phone"):
+        each = limits.found(lines, "sessions", "server_cpu_us", kind=kind, at_a_time=16)
+        assert each and limits.found(lines, "sessions", "client_cpu_us", kind=kind) > 0, lines
+    for line in lines:
+        assert all(value for value in line.values()), line
+    for work in WORKS:  # every kind of session that a work needs is measured
+        if work.needs and work.needs.session:
+            assert limits.found(lines, "sessions", "per_second", kind=work.needs.session) > 0
 
 
 def test_no_share_without_its_limit():
