@@ -68,12 +68,16 @@ step(const struct imap_pattern *p, bool *at, char c, bool fold)
 bool
 imap_pattern_match(const struct imap_pattern *p, struct str name)
 {
-	bool       at[IMAP_PATTERN_MAX + 1] = { true };
+	bool       at[IMAP_PATTERN_MAX + 1], inbox;
 	struct str rest = name;
-	bool       inbox = str_ieq(str_cut(&rest, p->separator), STR("INBOX"));
 
 	if (name.n < p->least)
 		return false;
+	if (str_eq(p->text, STR("*")))
+		return true;
+	inbox = str_ieq(str_cut(&rest, p->separator), STR("INBOX"));
+	at[0] = true;
+	memset(at + 1, 0, p->text.n);
 	pass_wildcards(p->text, at);
 	for (size_t j = 0; j < name.n; j++) {
 		step(p, at, name.p[j], inbox && j < 5);

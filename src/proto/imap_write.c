@@ -82,8 +82,13 @@ imap_put_nstring(struct buf *b, struct str s, bool utf8)
 static bool
 is_plain(struct str s)
 {
+	static const bool special[128] = {
+		['('] = true, [')'] = true, ['{'] = true, ['%'] = true, ['*'] = true,
+		['"'] = true, ['\\'] = true, ['['] = true, [']'] = true,
+	};
+
 	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] > '~' || strchr("(){%*\"\\[]", s.p[i]) != NULL)
+		if (s.p[i] <= ' ' || s.p[i] > '~' || special[(unsigned char)s.p[i]])
 			return false;
 	return s.n > 0 && s.n <= QUOTED_MAX && !str_ieq(s, STR("NIL"));
 }
@@ -97,14 +102,24 @@ imap_put_astring(struct buf *b, struct str s, bool utf8)
 		imap_put_string(b, s, utf8);
 }
 
+/* Is modified UTF-7 the name itself? */
+static bool
+is_own_mutf7(struct str name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] < ' ' || name.p[i] > '~' || name.p[i] == '&')
+			return false;
+	return true;
+}
+
 void
 imap_put_mailbox(struct buf *b, struct str name, bool utf8)
 {
 	/* One byte can become five: "&AAE-". */
 	OWN_BUF struct buf mutf7 = BUF_INIT(name.n * 5 + 1);
 
-	if (utf8) {
-		imap_put_astring(b, name, true);
+	if (utf8 || is_own_mutf7(name)) {
+		imap_put_astring(b, name, utf8);
 		return;
 	}
 	mutf7_from_utf8(name, &mutf7);

@@ -7,6 +7,8 @@
 #include "serve/imap/verbs.h"
 #include "serve/login.h"
 
+enum { WELCOME_ROOM = 384 }; /* so that it does not grow step by step */
+
 /* The login is the job of its command. */
 static void
 login_job_drop(void *job)
@@ -69,10 +71,13 @@ note_device(struct imap_session *s)
 static enum step
 welcome(struct imap_session *s)
 {
-	OWN_BUF struct buf caps = BUF_INIT(4096);
+	OWN_BUF struct buf text = BUF_INIT(4096);
 
-	imap_put_capabilities(s, &caps);
-	return imap_ok(s, "[CAPABILITY %.*s] Logged in.", STR_ARG(buf_view(&caps)));
+	buf_room(&text, WELCOME_ROOM);
+	buf_str(&text, STR("[CAPABILITY "));
+	imap_put_capabilities(s, &text);
+	buf_str(&text, STR("] Logged in."));
+	return text.err < 0 ? imap_fail(s, text.err) : imap_ok_str(s, buf_view(&text));
 }
 
 static enum step

@@ -88,7 +88,9 @@ put_box(struct imap_session *s, const struct list_job *j, const struct mailbox_i
 		memmove(out->p + open, out->p + open + 1, out->n - open - 1);
 		out->n--;
 	}
-	buf_printf(out, ") \"%c\" ", MAILBOX_SEPARATOR);
+	buf_str(out, STR(") \""));
+	buf_byte(out, MAILBOX_SEPARATOR);
+	buf_str(out, STR("\" "));
 	imap_put_mailbox(out, box->name, false);
 	if (child_info)
 		buf_str(out, STR(" (\"CHILDINFO\" (\"SUBSCRIBED\"))"));
@@ -187,7 +189,7 @@ list_more(struct imap_session *s, struct list_job *j)
 		if (conn_output_full(s->conn))
 			return STEP_MORE;
 	}
-	return imap_ok(s, "%s completed.", j->kind == KIND_LSUB ? "Lsub" : "List");
+	return imap_ok(s, j->kind == KIND_LSUB ? "Lsub completed." : "List completed.");
 }
 
 static int

@@ -14,16 +14,12 @@ enum { DIGITS_MAX = 20 };
 static inline char *
 put_digits(char *p, uint64_t v)
 {
-	char  digits[DIGITS_MAX];
-	char *d = digits + DIGITS_MAX;
-	size_t n;
+	size_t n = 1;
 
-	do {
+	for (uint64_t rest = v; rest >= 10; rest /= 10)
+		n++;
+	for (char *d = p + n; d != p; v /= 10)
 		*--d = (char)('0' + v % 10);
-		v /= 10;
-	} while (v != 0);
-	n = (size_t)(digits + DIGITS_MAX - d);
-	memcpy(p, d, n);
 	return p + n;
 }
 

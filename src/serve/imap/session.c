@@ -109,6 +109,13 @@ imap_ok(struct imap_session *s, const char *fmt, ...)
 }
 
 enum step
+imap_ok_str(struct imap_session *s, struct str text)
+{
+	set_plain_answer(s, STR("OK"), text);
+	return STEP_DONE;
+}
+
+enum step
 imap_no(struct imap_session *s, const char *fmt, ...)
 {
 	va_list ap;

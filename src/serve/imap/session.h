@@ -116,6 +116,7 @@ struct actor imap_actor(const struct imap_session *);
 /* text: "Fetch completed." or "[READ-ONLY] Examined." */
 #define PRINTF_2 __attribute__((format(printf, 2, 3)))
 enum step imap_ok(struct imap_session *, const char *fmt, ...) PRINTF_2;
+enum step imap_ok_str(struct imap_session *, struct str text);
 enum step imap_no(struct imap_session *, const char *fmt, ...) PRINTF_2;
 enum step imap_bad(struct imap_session *, const char *fmt, ...) PRINTF_2;
 /* NO or BAD with the code and text of the error's row. */

@@ -82,7 +82,8 @@ imap_verb_find(struct str name, bool uid)
 	const unsigned form = uid ? FORM_UID : FORM_PLAIN;
 
 	for (size_t i = 0; i < ARRAY_LEN(VERBS); i++)
-		if ((VERBS[i].form & form) != 0 && str_ieq(VERBS[i].name, name))
+		if (VERBS[i].name.n == name.n && (VERBS[i].form & form) != 0 &&
+		    str_ieq(VERBS[i].name, name))
 			return &VERBS[i];
 	return NULL;
 }
