@@ -198,7 +198,7 @@ struct walk {
 	uint64_t                    next_seq; /* of the change that follows what is known */
 	uint64_t                    log_seq;  /* of the first change in the logs; 0: none */
 	uint64_t                    log_end;  /* of the change that follows those in the logs */
-	struct salvage_log          noisy;    /* the log that ends in noise, if none came after it */
+	struct salvage_log          noisy;    /* the last log, if it ends in noise */
 	char                        noisy_name[64];
 };
 
@@ -553,7 +553,8 @@ kv_files_may_open(const char *dir, struct buf *detail)
 	}
 	if (detail != NULL)
 		buf_printf(detail, "%.*s; nothing was changed: see what is damaged with "
-		    "`postrider check`, save what is readable with `postrider repair`", STR_ARG(buf_view(&first)));
+		    "`postrider check`, save what is readable with `postrider repair`",
+		    STR_ARG(buf_view(&first)));
 	return E_CORRUPT;
 }
 
