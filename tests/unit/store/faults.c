@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kv/open.h"
+#include "store/carry.h"
 #include "store/journal.h"
 #include "store/uidl.h"
 
@@ -371,6 +372,49 @@ op_uidl(struct course *c)
 	return r < 0 ? r : 0;
 }
 
+/* A message that comes with its UIDL, its device and its leave of INBOX, and what is read of it. */
+static int
+op_carry(struct course *c)
+{
+	const struct device_info info = {
+		.name = STR("carried"), .client = STR("c"), .policy = POP3_KEEP,
+		.use[ACTOR_POP3] = { .last_ms = 1, .peer = STR("p") }
+	};
+	OWN(carry_reader) rd = NULL;
+	OWN(uidl_taken)   taken = NULL;
+	OWN(ingest)       in = NULL;
+	device_id         device;
+	mailbox_id        trash;
+	struct appended   done;
+	struct carried    got, put = {
+		.uidl = STR("old-2"), .hidden = &device, .n_hidden = 1, .left_policy = POP3_TRASH,
+		.left_ms = 1
+	};
+	struct append_options with = { .carried = &put };
+	int                   r = device_put(c->e->a, &info, &ACTOR);
+
+	if (r == 0)
+		r = device_find(c->e->a, info.name, &device);
+	if (r == 0)
+		r = mailbox_find(c->e->a, STR("Trash"), &trash);
+	if (r == 0)
+		r = uidl_taken_new(&taken);
+	with.taken = taken;
+	if (r == 0)
+		r = ingest_new(c->e->store, 1000, &in);
+	if (r == 0)
+		r = ingest_write(in, STR("A: 1\r\n\r\nx"));
+	if (r == 0)
+		r = ingest_end(in);
+	if (r == 0)
+		r = message_append(c->e->a, trash, in, &with, &ACTOR, &done);
+	if (r == 0)
+		r = carry_reader_new(c->e->a, &rd);
+	if (r == 0)
+		r = carry_read(rd, done.email, &got);
+	return r < 0 ? r : carry_unhide(c->e->a, done.email, &ACTOR);
+}
+
 static int
 op_account(struct course *c)
 {
@@ -411,7 +455,7 @@ op_barrier(struct course *c)
 
 static operation *const OPERATIONS[] = {
 	op_create, op_append, op_keyword, op_flags, op_barrier, op_copy, op_subscribe, op_list,
-	op_view, op_device, op_options, op_journal, op_uidl, op_move, op_read, op_expunge,
+	op_view, op_device, op_options, op_journal, op_uidl, op_carry, op_move, op_read, op_expunge,
 	op_barrier, op_restore, op_changes, op_rename,
 	op_rename_inbox, op_delete, op_quota, op_tend, op_account, op_barrier,
 };
