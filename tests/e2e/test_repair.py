@@ -193,6 +193,28 @@ def test_in_place():
         imap.close()
 
 
+def test_noise_for_the_last_records():
+    """What was confirmed last was overwritten: it may be what a power cut leaves, so the server
+    starts, and says what it could not read; check does, too."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Store(Path(folder), False).path
+        log = max((data / "store").glob("*.log"))
+        log.write_bytes(log.read_bytes()[:-100_000] + random.Random(3).randbytes(100_000))
+        told = rf"{log.name}, 1\d{{5}} bytes at \d+: cannot be read"
+        checked = program("check", "--data", data)
+        assert checked.returncode == FAULTS and re.search(told, checked.stdout), checked.stdout
+        server = Server(data=data, listeners=("imap",))
+        try:
+            server.start()
+            assert re.search(told, server.log()), server.log()
+            assert server.stop() == 0
+        finally:
+            if server.process and server.process.poll() is None:
+                server.kill()
+            shutil.rmtree(server.folder)
+        assert program("check", "--data", data).returncode == SOUND
+
+
 def test_lost_records_are_made_again():
     """A message whose record is gone comes back with its bytes; UIDs are not used again."""
     with tempfile.TemporaryDirectory() as folder:
