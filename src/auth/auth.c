@@ -222,19 +222,26 @@ peer_key(const struct auth_try *t)
 }
 
 static void
-note_failure(struct auth *a, const struct auth_try *t)
+add_failure(struct auth *a, const struct auth_try *t, uint64_t proof)
 {
 	struct fail_key login = login_key(t), peer = peer_key(t);
-	unsigned char   proof[PROOF_N];
-	uint64_t        short_proof;
 	int64_t         now = clock_mono_ms();
+
+	LOCK_SCOPE(&a->lock);
+	recent_fail_add(&a->failed, fail_key_str(&login), proof, now);
+	if (peer.n != 0)
+		recent_fail_add(&a->failed, fail_key_str(&peer), proof, now);
+}
+
+static void
+note_failure(struct auth *a, const struct auth_try *t)
+{
+	unsigned char proof[PROOF_N];
+	uint64_t      short_proof;
 
 	prove(a, t, STR_NONE, proof);
 	memcpy(&short_proof, proof, sizeof(short_proof));
-	LOCK_SCOPE(&a->lock);
-	recent_fail_add(&a->failed, fail_key_str(&login), short_proof, now);
-	if (peer.n != 0)
-		recent_fail_add(&a->failed, fail_key_str(&peer), short_proof, now);
+	add_failure(a, t, short_proof);
 }
 
 /* Under the lock. No entry has an empty key. */
@@ -572,5 +579,9 @@ auth_scram_right(struct auth *a, const struct auth_try *t, const struct auth_key
 void
 auth_scram_wrong(struct auth *a, const struct auth_try *t)
 {
-	note_failure(a, t);
+	uint64_t none_like_it;
+
+	/* The same wrong password cannot be told from another one: no proof is like the last. */
+	randombytes_buf(&none_like_it, sizeof(none_like_it));
+	add_failure(a, t, none_like_it);
 }

@@ -106,7 +106,7 @@ int  auth_scram_keys(struct auth *, const struct auth_try *, enum scram_hash, st
 /* Key number `which` was proved: 0, E_AUTH_DISABLED, E_AUTH_PROTOCOL. */
 int  auth_scram_right(struct auth *, const struct auth_try *, const struct auth_keys *,
      size_t which, struct auth_who *ret);
-/* None was: counts the failure. */
+/* None was: counts the failure, each one. */
 void auth_scram_wrong(struct auth *, const struct auth_try *);
 
 #endif

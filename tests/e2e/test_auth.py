@@ -11,6 +11,7 @@ import shutil
 import smtplib
 import ssl
 import subprocess
+import time
 
 import harness
 from harness import PASSWORD, Server, eventually
@@ -271,7 +272,7 @@ def test_scram_in_each_protocol():
                 for secret in secrets[:2]:
                     way(server, Scram(name, secret))
                 way(server, Scram(name, secrets[3], user="Ann+tag@example.test"))
-                refused(lambda: way(server, Scram(name, secrets[0][:-1] + "?")))
+            refused(lambda: way(server, Scram("SCRAM-SHA-256", secrets[0][:-1] + "?")))
         server.run("account", "app-password", "remove", ANN, "device 0")
         assert "AUTHENTICATIONFAILED" in refused(lambda: by_imap(server, Scram("SCRAM-SHA-256", secrets[0])))
         only = add(server, "only imap", "--protocols", "imap")
@@ -279,6 +280,16 @@ def test_scram_in_each_protocol():
         assert "not for this protocol" in refused(lambda: by_pop3(server, Scram("SCRAM-SHA-256", only)))
         server.run("account", "disable", ANN)
         assert "disabled" in refused(lambda: by_imap(server, Scram("SCRAM-SHA-256", secrets[1])))
+
+
+def test_guesses_by_scram_are_slowed_down():
+    """Each counts, though the server never sees what was guessed."""
+    with server_with() as server:
+        started = time.monotonic()
+        for i in range(6):
+            scram = Scram("SCRAM-SHA-1" if i % 2 else "SCRAM-SHA-256", f"guess {i}", user=BEN)
+            refused(lambda: by_imap(server, scram))
+        assert time.monotonic() - started > 6, "1, 2 and 4 s"
 
 
 def test_names_that_do_not_exist_look_the_same():
@@ -450,9 +461,11 @@ def test_msmtp_and_mpop():
         secret = add(server, "one")
         for name in ("scram-sha-256", "scram-sha-1"):
             for tls, sending, fetching in (("off", "submission", "pop3"), ("on", "submissions", "pop3s")):
-                common = f"host 127.0.0.1\nauth {name}\nuser {ANN}\ntls {tls}\n" + (
-                    "tls_starttls off\ntls_certcheck off\n" if tls == "on" else "")
-                for password, good in ((secret, True), ("wrong", False)):
+                # Two to be wrong: from the fourth failure of a name on answers wait.
+                for user, password in ((ANN, secret), (ANN if tls == "on" else BEN, "wrong")):
+                    good = password != "wrong"
+                    common = f"host 127.0.0.1\nauth {name}\nuser {user}\ntls {tls}\n" + (
+                        "tls_starttls off\ntls_certcheck off\n" if tls == "on" else "")
                     config = server.folder / "rc"
                     config.write_text(f"account default\nport {server.ports[sending]}\nfrom {ANN}\n{common}"
                                       f"password {password}\n")

@@ -204,11 +204,15 @@ test_failures_are_counted(void **state)
 	struct fixture *f = *state;
 	struct auth_try t = { .login = STR("ann@x.org"), .peer = STR("192.0.2.1") };
 
-	for (int i = 0; i <= AUTH_FREE_FAILURES; i++) {
-		t.password = str_of("abcdef", (size_t)i);
+	/* No password is known here, so each counts: none is told from the one before. */
+	for (int i = 0; i <= AUTH_FREE_FAILURES; i++)
 		auth_scram_wrong(f->auth, &t);
-	}
 	assert_true(auth_delay_ms(f->auth, &t) > 0);
+	assert_int_equal(auth_hold_ms(f->auth, &t), 0);
+	for (int i = AUTH_FREE_FAILURES; i < AUTH_HOLD_AFTER; i++)
+		auth_scram_wrong(f->auth, &t);
+	assert_true(auth_hold_ms(f->auth, &t) > 0);
+	assert_int_equal(auth_delay_ms(f->auth, &t), AUTH_DELAY_MAX_MS);
 }
 
 static void
