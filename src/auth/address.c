@@ -78,6 +78,21 @@ lower(utf8proc_int32_t c, void *data)
 	return utf8proc_tolower(c);
 }
 
+bool
+address_is_visible(struct str s)
+{
+	for (size_t i = 0; i < s.n;) {
+		utf8proc_int32_t c;
+		utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)s.p + i,
+		    (utf8proc_ssize_t)(s.n - i), &c);
+
+		if (n <= 0 || !is_visible(c))
+			return false;
+		i += (size_t)n;
+	}
+	return true;
+}
+
 static int
 fold_unicode(struct str s, struct arena *a, struct str *ret)
 {
@@ -85,15 +100,8 @@ fold_unicode(struct str s, struct arena *a, struct str *ret)
 	utf8proc_ssize_t  n;
 	int               r;
 
-	for (size_t i = 0; i < s.n;) {
-		utf8proc_int32_t c;
-
-		n = utf8proc_iterate((const utf8proc_uint8_t *)s.p + i,
-		    (utf8proc_ssize_t)(s.n - i), &c);
-		if (n <= 0 || !is_visible(c))
-			return E_BAD_ADDRESS;
-		i += (size_t)n;
-	}
+	if (!address_is_visible(s))
+		return E_BAD_ADDRESS;
 	n = utf8proc_map_custom((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &out,
 	    UTF8PROC_STABLE | UTF8PROC_COMPOSE, lower, NULL);
 	if (n < 0)

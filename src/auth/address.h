@@ -28,6 +28,10 @@ int domain_parse(struct str text, struct arena *, struct str *ret);
 struct str address_local(struct str name);
 struct str address_domain(struct str name);
 
+/* Nothing that moves a terminal's cursor, hides, or turns the text around: no controls, no blanks
+ * but ASCII's, of formatting characters the joiners alone. Of valid UTF-8. */
+bool address_is_visible(struct str text);
+
 /* The same name without its last "+tag", and the tag. "a+b+c" gives "a+b", and that gives "a".
  * E_NOT_FOUND when there is no tag. */
 int address_cut_tag(struct str name, struct arena *, struct str *ret, struct str *ret_tag);

@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "auth/address.h"
 #include "auth/password.h"
 #include "auth/scram_store.h"
 #include "base/clock.h"
@@ -210,11 +211,8 @@ static int
 check_name(struct str name)
 {
 	if (name.n == 0 || name.n > APP_NAME_MAX || !utf8_valid(name) ||
-	    !str_eq(str_trim(name), name))
+	    !str_eq(str_trim(name), name) || !address_is_visible(name))
 		return E_PARAM;
-	for (size_t i = 0; i < name.n; i++)
-		if ((unsigned char)name.p[i] < ' ' || name.p[i] == 0x7f)
-			return E_PARAM;
 	return 0;
 }
 

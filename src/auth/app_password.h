@@ -10,8 +10,8 @@
  *          a login looks once. Half of the hash is the key, half is compared in constant time.
  * Bounds   a login with an app password needs no job thread and no cache, so taking one back counts
  *          for the very next login, and ends the sessions that are open (auth/pass.h).
- * Limits   APP_PASSWORDS_MAX an account; names 1 to APP_NAME_MAX bytes of UTF-8 without control
- *          characters, unique in the account.
+ * Limits   APP_PASSWORDS_MAX an account; names 1 to APP_NAME_MAX bytes of UTF-8 without
+ *          characters that are not seen (address_is_visible), unique in the account.
  * Used     the time of the last use is written at most once in APP_USED_EVERY_MS, and no sync waits
  *          for it: after a crash it may be the one before.
  * Errors   E_NOT_FOUND, E_EXISTS (the name), E_LIMIT (too many), E_PARAM (the name), the storage's.

@@ -47,12 +47,44 @@ log_wants(enum log_level level)
 	return (int)level <= atomic_load_explicit(&most_level, memory_order_relaxed);
 }
 
+/* The length of the character beyond ASCII at the start of s; 0 if it is a control (U+0080 to
+ * U+009F: terminals obey them) or no UTF-8. RFC 3629 s4 */
+static size_t
+wide_char(struct str s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	size_t               n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+	unsigned char        from = 0x80, to = 0xbf;
+
+	if (p[0] < 0xc2 || p[0] > 0xf4 || s.n < n)
+		return 0;
+	if (p[0] == 0xc2 || p[0] == 0xe0)
+		from = 0xa0;
+	if (p[0] == 0xf0)
+		from = 0x90;
+	if (p[0] == 0xed)
+		to = 0x9f;
+	if (p[0] == 0xf4)
+		to = 0x8f;
+	for (size_t i = 1; i < n; i++, from = 0x80, to = 0xbf)
+		if (p[i] < from || p[i] > to)
+			return 0;
+	return n;
+}
+
 static bool
 is_plain(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
+		size_t        n;
 
+		if (c >= 0x80) {
+			n = wide_char(str_skip(s, i));
+			if (n == 0)
+				return false;
+			i += n - 1;
+		}
 		if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c == 0x7f)
 			return false;
 	}
@@ -65,11 +97,15 @@ put_quoted(struct buf *b, struct str s)
 	buf_byte(b, '"');
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
+		size_t        wide = c >= 0x80 ? wide_char(str_skip(s, i)) : 0;
 
-		if (c == '"' || c == '\\') {
+		if (wide != 0) {
+			buf_str(b, str_head(str_skip(s, i), wide));
+			i += wide - 1;
+		} else if (c == '"' || c == '\\') {
 			buf_byte(b, '\\');
 			buf_byte(b, (char)c);
-		} else if (c < ' ' || c == 0x7f) {
+		} else if (c < ' ' || c >= 0x7f) {
 			buf_printf(b, "\\u%04x", c);
 		} else {
 			buf_byte(b, (char)c);

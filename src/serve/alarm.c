@@ -23,19 +23,34 @@ put(struct buf *to, const char *line)
 static void
 put_plain(struct buf *to, struct str s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		buf_byte(to, (unsigned char)s.p[i] < ' ' || s.p[i] == 127 ? '?' : s.p[i]);
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		/* U+0080 to U+009F are controls, too. */
+		if (c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0) {
+			buf_byte(to, '?');
+			i++;
+		} else {
+			buf_byte(to, c < ' ' || c == 127 ? '?' : s.p[i]);
+		}
+	}
 }
 
 /* As one word of a shell. */
 static void
 put_word(struct buf *to, struct str s)
 {
+	bool more = true;
+
 	buf_byte(to, '\'');
-	for (; s.n > 0; s = str_skip(s, 1)) {
-		if (s.p[0] == '\'')
-			buf_str(to, STR("'\\'"));
-		put_plain(to, str_head(s, 1));
+	while (more) {
+		size_t at = str_find_byte(s, '\'');
+
+		more = at < s.n;
+		put_plain(to, str_head(s, at));
+		if (more)
+			buf_str(to, STR("'\\''"));
+		s = str_skip(s, at + 1);
 	}
 	buf_byte(to, '\'');
 }

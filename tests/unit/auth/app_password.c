@@ -188,6 +188,7 @@ static void
 test_names_and_limits(void **state)
 {
 	static const char *const BAD[] = { "", " a", "a ", "a\tb", "a\x7f", "\xff", "a\nb",
+		"a\xc2\x9b" "b", "a\xe2\x80\xae" "b", "a\xe2\x80\xa8" "b", "a\xc2\xa0" "b",
 		"12345678901234567890123456789012345678901234567890123456789012345" };
 	struct fixture      *f = *state;
 	struct app_password *list;

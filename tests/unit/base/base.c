@@ -208,6 +208,17 @@ test_ranges_at_the_ends(void **state)
 static void
 test_log_lines(void **state)
 {
+	static const char *const NAMES[][2] = {
+		{ "b\xc3\xbc", "info e n=b\xc3\xbc" },
+		{ "a b\xe2\x82\xac\xf0\x9f\x93\xac",
+		    "info e n=\"a b\xe2\x82\xac\xf0\x9f\x93\xac\"" },
+		{ "\xc2\x9b" "31m", "info e n=\"\\u00c2\\u009b31m\"" },
+		{ "\x9b", "info e n=\"\\u009b\"" },
+		{ "\xed\xa0\x80", "info e n=\"\\u00ed\\u00a0\\u0080\"" },
+		{ "\xc0\x8a", "info e n=\"\\u00c0\\u008a\"" },
+		{ "x\xe2\x82", "info e n=\"x\\u00e2\\u0082\"" },
+		{ "\x1b[2J", "info e n=\"\\u001b[2J\"" },
+	};
 	OWN_BUF struct buf     b = BUF_INIT(LOG_LINE_MAX);
 	const struct log_field f[] = { LOG_U("session", 7), LOG_C("peer", "::1"),
 		LOG_C("text", "a \"b\"\n") };
@@ -215,6 +226,14 @@ test_log_lines(void **state)
 	(void)state;
 	log_format_line(LOG_FORMAT_TEXT, LOG_INFO, "login", f, 3, &b);
 	assert_str(buf_view(&b), "info login session=7 peer=::1 text=\"a \\\"b\\\"\\u000a\"");
+	/* What strangers type as their name: no byte of it is for a terminal, or breaks JSON. */
+	for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+		const struct log_field name = LOG_C("n", NAMES[i][0]);
+
+		buf_reset(&b);
+		log_format_line(LOG_FORMAT_TEXT, LOG_INFO, "e", &name, 1, &b);
+		assert_true(str_eq(buf_view(&b), str_c(NAMES[i][1])));
+	}
 	buf_reset(&b);
 	log_format_line(LOG_FORMAT_JSON, LOG_WARN, "login", f, 2, &b);
 	assert_str(
