@@ -3,9 +3,9 @@
  * its app password is removed or no longer for its protocol, the account's own password is changed,
  * the account is disabled or removed.
  *
- * Way      a change of the directory says what it takes back (dir_change), and after its commit each
- *          pass that this concerns is marked as ended and its session is told. The session looks at
- *          its own mark before each step: one load, no lock.
+ * Way      a change of the directory says what it takes back (dir_change). After its commit each
+ *          pass that this concerns is marked as ended and its session is told. The session looks
+ *          at its own mark before each step: one load, no lock.
  * Between  a password was right, then its session takes a pass: what was taken back in between is
  *          found by `mark`, which was drawn before anything was read. Of so many that they are not
  *          all remembered any more: E_AUTH_TEMP.

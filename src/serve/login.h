@@ -64,8 +64,8 @@ enum step login_woken(struct login *);
 /* The last step was STEP_WAIT. */
 bool       login_is_waiting(const struct login *);
 struct str login_challenge(const struct login *); /* base64, may be empty */
-/* Opens the account, and gives the session its pass: 0, or why there was no login: E_AUTH_FAILED and the like, and what is wrong
- * with a response, as proto/sasl.h says. */
+/* Opens the account, and gives the session its pass: 0, or why there was no login: E_AUTH_FAILED
+ * and the like, and what is wrong with a response, as proto/sasl.h says. */
 int        login_result(struct login *, struct pass *, struct account **ret);
 /* The name as typed, and the device's: the app password's, else the tag, else nothing. */
 struct str login_name(const struct login *);

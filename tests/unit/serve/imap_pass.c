@@ -1,4 +1,5 @@
-/* IMAP sessions whose login is taken back: waiting, idling, in the middle of an answer or a literal. */
+/* IMAP sessions whose login is taken back: waiting, idling, in the middle of an answer or a
+ * literal. */
 #include "imap_rig.h"
 
 #include "auth/directory.h"

@@ -45,7 +45,7 @@ test_half_way_through_a_message(void **state)
 
 	buf_str(&big, STR("Subject: big\r\n\r\n"));
 	for (int i = 0; i < 200000; i++)
-		buf_str(&big, STR("a line of sixty-odd bytes, so that there are many of them all\r\n"));
+		buf_str(&big, STR("a line of sixty-odd bytes, so that there are many\r\n"));
 	put_message(r, buf_view(&big));
 	c = client_login(r);
 	other = client_login(r);

@@ -26,7 +26,8 @@ static void
 test_421(void **state)
 {
 	struct rig    *r = *state;
-	struct client *waits = login(r), *half = login(r), *chunk = login(r), *bare = client_open(r);
+	struct client *waits = login(r), *half = login(r), *chunk = login(r);
+	struct client *bare = client_open(r);
 
 	say(bare, "EHLO client.test", "250-");
 	say(half, "MAIL FROM:<ann@example.com>", "250");
