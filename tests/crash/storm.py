@@ -1,7 +1,7 @@
 """Connections that do a server harm by being slow, and what others notice of it.
 
-tests/e2e/test_load_limits.py runs some hundred of them and asserts that all others are served in bounded
-memory; `tests/crash/run --storm` runs ten thousand, and prints how much longer others wait.
+tests/e2e/test_load_limits.py runs some hundred of them and asserts that all others are served in
+bounded memory; `tests/crash/run --storm` runs ten thousand, and prints how much longer others wait.
 """
 import base64
 import contextlib
@@ -44,7 +44,8 @@ ENVELOPE = b"MAIL FROM:<a@b.test>\r\nRCPT TO:<" + TARGET.encode() + b">\r\n"
 KINDS = {
     "smtp command": ("smtp", b"", b"EHLO " + b"x" * 500, True),
     "smtp data": ("smtp", b"HELO x\r\n" + ENVELOPE + b"DATA\r\n", b"Subject: slow\r\n" * 100, True),
-    "smtp chunk": ("smtp", b"EHLO x\r\n" + ENVELOPE + b"BDAT 100000\r\n", b"Subject: slow\r\n" * 100, True),
+    "smtp chunk": ("smtp", b"EHLO x\r\n" + ENVELOPE + b"BDAT 100000\r\n",
+                   b"Subject: slow\r\n" * 100, True),
     "lmtp command": ("lmtp", b"", b"LHLO " + b"x" * 500, True),
     "lmtp data": ("lmtp", b"LHLO x\r\n" + ENVELOPE + b"DATA\r\n", b"Subject: slow\r\n" * 100, True),
     "submission command": ("submission", b"", b"EHLO " + b"x" * 500, True),
@@ -56,7 +57,9 @@ KINDS = {
     "submission handshake": ("submissions", b"", hello(), True),
     "imap literal": ("imap", LOGIN + b"b APPEND INBOX {100000}\r\n", b"x" * 500, True),
     "imap reader": ("imap", LOGIN + b"b EXAMINE INBOX\r\nc FETCH 1:* BODY.PEEK[]\r\n", b"", False),
-    "pop3 reader": ("pop3", POP3_LOGIN + b"".join(b"RETR %d\r\n" % (i + 1) for i in range(BIG_MESSAGES)), b"", False),
+    "pop3 reader": ("pop3",
+                    POP3_LOGIN + b"".join(b"RETR %d\r\n" % (i + 1) for i in range(BIG_MESSAGES)),
+                    b"", False),
     "imap idle": ("imap", LOGIN + b"b SELECT Archive\r\nc IDLE\r\n", b"", True),
 }
 READERS = ("imap reader", "pop3 reader")
@@ -66,7 +69,8 @@ CLOSED_SOON = ("smtp command", "lmtp command", "submission command", "imap comma
 
 
 class Slow(threading.Thread):
-    """Many slow connections in one thread: `n` of the kinds in turn, a byte each every `pause` s."""
+    """Many slow connections in one thread: `n` of the kinds in turn, a byte each every `pause`
+    s."""
 
     def __init__(self, server, kinds, n, pause=1.0):
         super().__init__(daemon=True)
@@ -165,7 +169,8 @@ class Writer(threading.Thread):
             while not self.stopping.is_set():
                 answer = imap.append("INBOX", letter(f"w{self.number}-{self.done}", 500))
                 assert answer.startswith(b"OK"), answer
-                assert imap.command("STORE * +FLAGS (\\Flagged)").startswith((b"OK", b"NO [EXPUNGE"))
+                assert imap.command("STORE * +FLAGS (\\Flagged)").startswith((b"OK",
+                                                                              b"NO [EXPUNGE"))
                 imap.wire.send(b"i IDLE\r\n")
                 while not imap.answer().startswith(b"+"):
                     pass
@@ -179,7 +184,8 @@ class Writer(threading.Thread):
 
 
 class Probe(threading.Thread):
-    """An ordinary user: lists, reads a message, sets a flag, gets mail. Keeps how long each took."""
+    """An ordinary user: lists, reads a message, sets a flag, gets mail. Keeps how long each
+    took."""
 
     def __init__(self, server, stopping, pause=0.01):
         super().__init__(daemon=True)
@@ -252,8 +258,8 @@ def measure(server, seconds, probes=4):
 
 @contextlib.contextmanager
 def aside(body):
-    """Runs body(ready, stopping) in a process of its own: rude clients shall not slow down the clients
-    that are measured, but by way of the server."""
+    """Runs body(ready, stopping) in a process of its own: rude clients shall not slow down the
+    clients that are measured, but by way of the server."""
     context = multiprocessing.get_context("fork")
     ready, stopping = context.Event(), context.Event()
     process = context.Process(target=body, args=(ready, stopping))
@@ -295,13 +301,15 @@ TURNS = 3
 
 
 def storm(connections, seconds, only="", report=print):
-    """Prints what ordinary users wait in calm and in each storm, in turns A B A B, and the ratio."""
+    """Prints what ordinary users wait in calm and in each storm, in turns A B A B, and the
+    ratio."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     connections = min(connections, hard - 1000)
     storms = ((f"{connections} connections, half slow", slow_crowd, connections),
               ("20 who guess passwords", lambda s, n: crowd_of(lambda i, e: Guesser(s, e), n), 20),
-              ("50 sessions write to one account", lambda s, n: crowd_of(lambda i, e: Writer(s, i, e), n), 50))
+              ("50 sessions write to one account", lambda s,
+               n: crowd_of(lambda i, e: Writer(s, i, e), n), 50))
     with Server() as server:
         prepare(server)
         measure(server, 2)

@@ -1,5 +1,6 @@
-"""Devices: each POP3 program downloads everything once, what one removes can be put back, and the journal tells who
-did what. With Python's clients, getmail and mpop, and the commands of an operator."""
+"""Devices: each POP3 program downloads everything once, what one removes can be put back, and the
+journal tells who did what. With Python's clients, getmail and mpop, and the commands of an
+operator."""
 import re
 import subprocess
 
@@ -30,7 +31,8 @@ def subject(lines):
 
 
 def download(server, login, delete=False, password=PASSWORD, seen=None):
-    """A session that fetches what it has not seen, by UIDL, and perhaps removes all: {uidl: subject} of the new."""
+    """A session that fetches what it has not seen, by UIDL, and perhaps removes all: {uidl:
+    subject} of the new."""
     client = server.pop3(login, password)
     uidls = [line.decode().split() for line in client.uidl()[1]]
     new = {}
@@ -90,14 +92,17 @@ def test_ledger():
         for _ in range(2):
             found = devices(server)
             assert set(found) == {"Ann's phone", "desk", "(main login)"}, found
-            assert found["Ann's phone"][""] == ["policy trash (the account's)", "client Test? Mailer 1.5"]
+            assert found["Ann's phone"][""] == ["policy trash (the account's)",
+                                                "client Test? Mailer 1.5"]
             use = found["Ann's phone"]["imap"]
             assert re.fullmatch(r"first 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", use[0]), use
             assert use[2:4] == ["from 127.0.0.1", "1 sessions"], use
             size = len(letter(0)) * 2
-            assert re.fullmatch(rf"fetched 2 \({size + 400}[0-9]*|fetched 2 \(\d+ bytes\)", use[4]), use
+            assert re.fullmatch(rf"fetched 2 \({size + 400}[0-9]*|fetched 2 \(\d+ bytes\)",
+                                use[4]), use
             assert use[5].startswith("removed 1 ("), use
-            assert found["desk"]["submission"][3:] == ["1 sessions", "fetched 0 (0 bytes)", "removed 0 (0 bytes)"]
+            assert found["desk"]["submission"][3:] == ["1 sessions", "fetched 0 (0 bytes)",
+                                                       "removed 0 (0 bytes)"]
             server.stop()  # it was only in memory
             server.start()
 
@@ -112,7 +117,8 @@ def test_commands():
         server.account(ANN)
         assert lines_of(server, "account", "pop3", ANN) == [["policy", "trash"], ["alarm", "50"]]
         assert server.run("account", "devices", ANN).stdout == ""
-        assert server.run("account", "pop3", ANN, "--policy", "archive", "--alarm", "75%").stdout == ""
+        assert server.run("account", "pop3", ANN, "--policy", "archive", "--alarm",
+                          "75%").stdout == ""
         server.imap(phone("desk")).logout()
         server.run("account", "pop3", ANN, "--device", "desk", "--policy", "keep")
         shown = [["policy", "archive"], ["policy", "keep", "desk"], ["alarm", "75"]]
@@ -128,7 +134,8 @@ def test_commands():
         assert devices(server)["tablet"] == {"": ["policy keep", "never seen"]}
         deliver(server, [1])
         assert download(server, phone("tablet"), delete=True) and inbox(server) == 1
-        assert devices(server)["tablet"][""] == ["policy keep"] and "pop3" in devices(server)["tablet"]
+        assert devices(server)["tablet"][""] == ["policy keep"]
+        assert "pop3" in devices(server)["tablet"]
         server.run("account", "pop3", ANN, "--device", "TABLET", "--policy", "default")
         server.run("account", "pop3", ANN, "--alarm", "off")
         assert ["alarm", "off"] in lines_of(server, "account", "pop3", ANN)
@@ -136,15 +143,22 @@ def test_commands():
         server.run("account", "pop3", ANN, "--policy", "default")
         assert lines_of(server, "account", "pop3", ANN) == [["policy", "trash"], ["alarm", "off"]]
         for words, status, what in (
-                (("pop3", ANN, "--policy", "burn"), 1, "keep, read"), (("pop3", ANN, "--alarm", "0"), 1, "1 to 100"),
-                (("pop3", ANN, "--alarm", "101"), 1, "1 to 100"), (("pop3", ANN, "--alarm", "x"), 1, "1 to 100"),
-                (("pop3", ANN, "--policy", "keep", "--device", "my tv"), 1, "as the +tag of its login"),
-                (("pop3", ANN, "--policy", "keep", "--device", "x" * 65), 1, "as the +tag of its login"),
+                (("pop3", ANN, "--policy", "burn"), 1, "keep, read"),
+                (("pop3", ANN, "--alarm", "0"), 1, "1 to 100"),
+                (("pop3", ANN, "--alarm", "101"), 1, "1 to 100"),
+                (("pop3", ANN, "--alarm", "x"), 1, "1 to 100"),
+                (("pop3", ANN, "--policy", "keep", "--device", "my tv"), 1,
+                 "as the +tag of its login"),
+                (("pop3", ANN, "--policy", "keep", "--device", "x" * 65), 1,
+                 "as the +tag of its login"),
                 (("pop3", ANN, "--policy", "default", "--device", "tv"), 1, "no such device"),
-                (("pop3", ANN, "--device", "desk"), 2, "use it as"), (("pop3", "no@example.test"), 1, "not found"),
-                (("devices", "no@example.test"), 1, "not found"), (("journal", "no@example.test"), 1, "not found"),
+                (("pop3", ANN, "--device", "desk"), 2, "use it as"),
+                (("pop3", "no@example.test"), 1, "not found"),
+                (("devices", "no@example.test"), 1, "not found"),
+                (("journal", "no@example.test"), 1, "not found"),
                 (("journal", ANN, "--message", "<none@x>"), 1, "not found"),
-                (("journal", ANN, "--since", "soon"), 2, "use it as"), (("restore", ANN), 2, "use it as"),
+                (("journal", ANN, "--since", "soon"), 2, "use it as"),
+                (("restore", ANN), 2, "use it as"),
                 (("restore", ANN, "--since", "2026-13-01"), 2, "use it as"),
                 (("restore", ANN, "--since", "2h", "--by", "tv"), 1, "tv: not found")):
             got, text_of = told(*words)
@@ -169,7 +183,8 @@ def test_journal():
         client.expunge()
         client.logout()
         who = "imap 127.0.0.1 tablet"
-        first = [("delivered", "INBOX", "lmtp 127.0.0.1"), ("read", "INBOX", who), ("moved", "INBOX -> Archive", who)]
+        first = [("delivered", "INBOX", "lmtp 127.0.0.1"), ("read", "INBOX", who),
+                 ("moved", "INBOX -> Archive", who)]
         for name in ("<letter-0@example.test>", "letter-0@example.test", "1"):
             found = journal(server, "--message", name)
             assert [event[:3] for event in found] == first, found
@@ -180,11 +195,13 @@ def test_journal():
         found = journal(server, "--message", "letter-2@example.test")  # expunged, and still known
         assert found[-1] == ("removed", "INBOX", who, "3 <letter-2@example.test> letter 2"), found
         every = journal(server)
-        assert journal(server, "--since", "1h") == every and journal(server, "--since", "2020-01-01") == every
+        assert journal(server, "--since", "1h") == every and journal(server, "--since",
+                                                                     "2020-01-01") == every
         assert journal(server, "--since", "2099-01-01 08:30") == []
         # Names from outside do not reach the terminal as they are.
         with server.lmtp() as client:
-            client.sendmail("ben@example.test", [ANN], letter(9, subject="a\x1b[2Jb =?utf-8?Q?=C2=9Bc=0Ad?="))
+            client.sendmail("ben@example.test", [ANN],
+                            letter(9, subject="a\x1b[2Jb =?utf-8?Q?=C2=9Bc=0Ad?="))
         assert journal(server)[-1][3].endswith("> a?[2Jb ?c d"), journal(server)[-1]
         # More events than a page has, some of them of one commit.
         client = server.imap(ANN)
@@ -201,7 +218,8 @@ def test_journal():
 
 
 def test_restore():
-    """What a phone's IMAP program removed comes back, with its flags, whatever others have removed."""
+    """What a phone's IMAP program removed comes back, with its flags, whatever others have
+    removed."""
     with Server() as server:
         server.account(ANN)
         deliver(server, range(6))
@@ -225,11 +243,16 @@ def test_restore():
         assert len(client.search(None, "ALL")[1][0].split()) == 5
         assert len(client.search(None, "FLAGGED", "SEEN", "UNDELETED")[1][0].split()) == 3
         client.logout()
-        assert server.run("account", "restore", ANN, "--since", "1h", "--by", "phone").stdout.startswith("0 messages")
-        assert server.run("account", "restore", ANN, "--since", "1h").stdout.startswith("1 messages")
+        assert server.run("account", "restore", ANN, "--since", "1h", "--by",
+                          "phone").stdout.startswith("0 messages")
+        assert server.run("account", "restore", ANN, "--since",
+                          "1h").stdout.startswith("1 messages")
         assert inbox(server) == 6
-        assert [e[:3] for e in journal(server, "--message", "letter-5@example.test")][-1][0] == "delivered"
-        assert [e[0] for e in journal(server, "--message", "letter-0@example.test")][-1] == "restored"
+        assert [e[:3]
+                for e in journal(server, "--message",
+                                 "letter-5@example.test")][-1][0] == "delivered"
+        assert [e[0]
+                for e in journal(server, "--message", "letter-0@example.test")][-1] == "restored"
 
 
 def test_uidl():
@@ -250,18 +273,26 @@ def test_uidl():
             return found
         own = known()
         for content, told in (
-                (b"a\t<letter-0@example.test>\nb <letter-1@example.test>\n", ["line 2: not a UIDL"]),
-                (b"a\t<letter-0@example.test>\nb\t\n\n\xe9\tx\n", ["line 2: no Message-ID", "line 4: not a UIDL"]),
-                (b"a\t<letter-0@example.test>\nb\t<letter-7@example.test>\n", ["line 2: the account has no message"]),
-                (b"a\t<letter-0@example.test>\nb\t<letter-0@example.test>\n", ["line 2: the account has no message"]),
-                (b"a\t<letter-0@example.test>\na\t<letter-1@example.test>\n", ["line 2: another message has this UIDL"]),
-                (own[1].encode() + b"\t<letter-0@example.test>\n", ["line 1: another message has this UIDL"])):
+                (b"a\t<letter-0@example.test>\nb <letter-1@example.test>\n",
+                 ["line 2: not a UIDL"]),
+                (b"a\t<letter-0@example.test>\nb\t\n\n\xe9\tx\n",
+                 ["line 2: no Message-ID", "line 4: not a UIDL"]),
+                (b"a\t<letter-0@example.test>\nb\t<letter-7@example.test>\n",
+                 ["line 2: the account has no message"]),
+                (b"a\t<letter-0@example.test>\nb\t<letter-0@example.test>\n",
+                 ["line 2: the account has no message"]),
+                (b"a\t<letter-0@example.test>\na\t<letter-1@example.test>\n",
+                 ["line 2: another message has this UIDL"]),
+                (own[1].encode() + b"\t<letter-0@example.test>\n",
+                 ["line 1: another message has this UIDL"])):
             done = load(content, check=False)
             lines = done.stderr.splitlines()
             assert done.returncode == 1 and "nothing was set" in lines[-1], done
-            assert len(lines) == len(told) + 1 and all(t in l for t, l in zip(told, lines)), (lines, told)
+            assert len(lines) == len(told) + 1 and all(t in l for t, l in zip(told, lines)), (lines,
+                                                                                              told)
             assert known() == own
-        good = b"".join(b"UID%d-700\tletter-%d@example.test\r\n" % (i, min(i, 3)) for i in (4, 3, 2, 1))
+        good = b"".join(b"UID%d-700\tletter-%d@example.test\r\n" % (i, min(i, 3))
+                        for i in (4, 3, 2, 1))
         # Of two messages with one Message-ID the first in the file is the first in the mailbox.
         assert load(good).stdout == "4 UIDLs set\n"
         assert known() == [own[0], "UID1-700", "UID2-700", "UID4-700", "UID3-700"]
@@ -295,8 +326,8 @@ def letters_of_alarm(server):
 
 
 def test_three_devices():
-    """Each downloads everything once although the first removes it all; the phone's removal is undone, the UIDLs
-    stay; an app password's name is a device as well as a tag."""
+    """Each downloads everything once although the first removes it all; the phone's removal is
+    undone, the UIDLs stay; an app password's name is a device as well as a tag."""
     with Server() as server:
         server.account(ANN)
         server.run("account", "pop3", ANN, "--alarm", "off")
@@ -305,7 +336,8 @@ def test_three_devices():
         seen = {"phone": {}, "desk": {}, "tablet": {}}
         every = [f"letter {i}" for i in range(8)]
         seen["phone"] |= download(server, ANN, delete=True, password=secret)
-        assert list(seen["phone"].values()) == every[:5] and inbox(server) == 0 and inbox(server, "Trash") == 5
+        assert list(seen["phone"].values()) == every[:5]
+        assert inbox(server) == 0 and inbox(server, "Trash") == 5
         seen["desk"] |= download(server, phone("desk"), seen=seen["desk"])
         assert seen["desk"] == seen["phone"]
         deliver(server, range(5, 8))
@@ -322,12 +354,14 @@ def test_three_devices():
         assert download(server, phone("phone"), seen=seen["phone"]) == {}
 
         found = devices(server)
-        assert found["phone"]["pop3"][4].startswith("fetched 8 (") and found["phone"]["pop3"][5].startswith("removed 5 (")
+        assert found["phone"]["pop3"][4].startswith("fetched 8 (")
+        assert found["phone"]["pop3"][5].startswith("removed 5 (")
         assert found["desk"]["pop3"][5] == "removed 0 (0 bytes)", found["desk"]
         who = "pop3 127.0.0.1 phone"
         events = [event[:3] for event in journal(server, "--message", "letter-0@example.test")]
         assert events[0] == ("delivered", "INBOX", "lmtp 127.0.0.1"), events
-        assert ("fetched", "INBOX", who) in events and ("moved", "INBOX -> Trash", who) in events, events
+        assert ("fetched", "INBOX", who) in events and ("moved", "INBOX -> Trash",
+                                                        who) in events, events
         assert any(e[0] == "fetched" and e[2] == "pop3 127.0.0.1 desk" for e in events), events
 
         done = server.run("account", "restore", ANN, "--since", "1h", "--by", "phone")
@@ -341,12 +375,14 @@ def test_three_devices():
 
 
 def test_policies():
-    """What a removal does, for the account and for a device; the client sees it removed in each case."""
+    """What a removal does, for the account and for a device; the client sees it removed in each
+    case."""
     with Server() as server:
         server.account(ANN)
         server.run("account", "pop3", ANN, "--alarm", "off")
         number = 0
-        for policy, left, where in (("keep", 2, None), ("read", 2, None), ("archive", 0, "Archive"), ("trash", 0, "Trash"),
+        for policy, left, where in (("keep", 2, None), ("read", 2, None), ("archive", 0, "Archive"),
+                                    ("trash", 0, "Trash"),
                                     ("delete", 0, None)):
             server.run("account", "pop3", ANN, "--policy", policy)
             before = inbox(server), inbox(server, "Archive"), inbox(server, "Trash")
@@ -366,7 +402,8 @@ def test_policies():
         download(server, phone("desk"), delete=True)
         assert inbox(server) == 5
         done = server.run("account", "restore", ANN, "--since", "1d")
-        assert "2 marked unread again" in done.stdout and done.stdout.startswith("6 messages put back"), done.stdout
+        assert "2 marked unread again" in done.stdout, done.stdout
+        assert done.stdout.startswith("6 messages put back"), done.stdout
         assert inbox(server) == 11
         assert len(download(server, phone("desk"))) == 11
 
@@ -380,7 +417,8 @@ def test_alarm():
         texts = letters_of_alarm(server)
         assert len(texts) == 1, len(texts)
         assert "Subject: A device removed 10 of 10 messages from your Inbox\r\n" in texts[0]
-        assert "  Device:   Ann's old PC\r\n  Address:  127.0.0.1\r\n" in texts[0] and "in your Trash now" in texts[0]
+        assert "  Device:   Ann's old PC\r\n  Address:  127.0.0.1\r\n" in texts[0]
+        assert "in your Trash now" in texts[0]
         assert "device-alarm" in server.log()
         # Not again, neither by the same device nor by a start; it has no From that could bounce.
         deliver(server, range(10, 20))
@@ -389,8 +427,12 @@ def test_alarm():
         download(server, ANN, delete=True, password=secret)
         assert letters_of_alarm(server) == []  # it was removed with the rest
         # The command in the letter, as it stands there.
-        command = next(line.strip() for line in texts[0].splitlines() if line.strip().startswith("postrider account restore"))
-        told = subprocess.run(["sh", "-c", command.replace("postrider", " ".join(map(str, server.command())), 1)],
+        command = next(line.strip()
+                       for line in texts[0].splitlines()
+                       if line.strip().startswith("postrider account restore"))
+        told = subprocess.run(["sh", "-c",
+                               command.replace("postrider", " ".join(map(str, server.command())),
+                                               1)],
                               capture_output=True, text=True, timeout=60)
         assert told.returncode == 0 and told.stdout.startswith("21 messages put back"), told
         # A device's share, and none at all.
@@ -402,7 +444,8 @@ def test_alarm():
             server.run("account", "restore", ANN, "--since", "1h")
             client = server.imap(ANN)
             client.select()
-            for n in client.search(None, "HEADER", "Auto-Submitted", "auto-generated")[1][0].split():
+            for n in client.search(None, "HEADER", "Auto-Submitted",
+                                   "auto-generated")[1][0].split():
                 client.store(n, "+FLAGS", "\\Deleted")
             client.expunge()
             client.logout()

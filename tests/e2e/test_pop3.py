@@ -1,5 +1,5 @@
-"""POP3 end to end: devices that each take all mail once, with the programs people use; the same bytes as Dovecot;
-what a crash, a slow reader and a large mailbox do to it."""
+"""POP3 end to end: devices that each take all mail once, with the programs people use; the same
+bytes as Dovecot; what a crash, a slow reader and a large mailbox do to it."""
 import os
 import poplib
 import pwd
@@ -56,7 +56,8 @@ class Device:
 
     def deliver(self):
         """A program that takes a message as a file."""
-        return self.write("deliver", f'#!/bin/sh\nexec cat >"$(mktemp {self.folder}/new/XXXXXXXX)"\n', 0o755)
+        return self.write("deliver",
+                          f'#!/bin/sh\nexec cat >"$(mktemp {self.folder}/new/XXXXXXXX)"\n', 0o755)
 
     def collect(self):
         for path in (self.folder / "new").iterdir():
@@ -104,7 +105,8 @@ class Fetchmail(Device):
         config = self.write("rc", f"""poll 127.0.0.1 service {self.port()} protocol POP3
 user "{self.login}" password "{PASSWORD}" sslproto '' mda "{self.deliver()}"
 """)
-        run("fetchmail", "-f", config, "--idfile", self.folder / "ids", "--pidfile", self.folder / "pid", "--uidl",
+        run("fetchmail", "-f", config, "--idfile", self.folder / "ids", "--pidfile",
+            self.folder / "pid", "--uidl",
             *(["--keep"] if self.keep else ["--nokeep", "--all"]), codes=(0, 1),
             env={"HOME": str(self.folder), "FETCHMAILHOME": str(self.folder)})
         self.collect()
@@ -112,7 +114,9 @@ user "{self.login}" password "{PASSWORD}" sslproto '' mda "{self.deliver()}"
 
 class Mpop(Device):
     def turn(self):
-        config = self.write("rc", f"account default\nhost 127.0.0.1\nport {self.port()}\nauth plain\nuser {self.login}\n"
+        config = self.write("rc",
+                            f"account default\nhost 127.0.0.1\nport {self.port()}\nauth plain\n"
+                            f"user {self.login}\n"
                                   f"password {PASSWORD}\ntls off\nuidls_file {self.folder}/uidls\n"
                                   f"delivery mda {self.deliver()}\n")
         run("mpop", "-C", config, f"--keep={'on' if self.keep else 'off'}")
@@ -123,7 +127,8 @@ class Curl(Device):
     """Reads what is new by UIDL, and deletes by the numbers."""
 
     def ask(self, path="", *options):
-        return run("curl", "-s", "-u", f"{self.login}:{PASSWORD}", f"pop3://127.0.0.1:{self.port()}/{path}", *options)
+        return run("curl", "-s", "-u", f"{self.login}:{PASSWORD}",
+                   f"pop3://127.0.0.1:{self.port()}/{path}", *options)
 
     def turn(self):
         for number, uidl in (line.split() for line in self.ask("", "-X", "UIDL").splitlines()):
@@ -136,8 +141,8 @@ class Curl(Device):
 
 
 def test_each_program_has_every_message_once():
-    """Nine devices on one account; all but three delete. What they delete is not lost for the others, nor for
-    who comes later."""
+    """Nine devices on one account; all but three delete. What they delete is not lost for the
+    others, nor for who comes later."""
     with server_with() as server:
         quiet(server)
         devices = [kind(server, f"{kind.__name__}{keep}".lower(), keep)
@@ -192,19 +197,23 @@ def test_hundred_days():
             device.turn()
             assert sorted(device.got) == sorted(sent), device.login
             assert server.pop3(device.login).stat() == (0, 0)
-        assert subjects(server) == [] and sorted(n.encode() for n in subjects(server, "Trash")) == sorted(sent)
+        assert subjects(server) == [] and sorted(n.encode()
+                                                 for n in subjects(server, "Trash")) == sorted(sent)
 
 
 # --- beside Dovecot ---
 
 class DovecotPop3:
-    """Its POP3 process on standard input and output, logged in already, on the mail of a Dovecot."""
+    """Its POP3 process on standard input and output, logged in already, on the mail of a
+    Dovecot."""
 
     def __init__(self, dovecot):
         who = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
         self.process = subprocess.Popen(
-            ["/usr/lib/dovecot/pop3", "-c", str(dovecot.folder / "dovecot.conf")], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, user=who.pw_uid, group=who.pw_gid, extra_groups=[],
+            ["/usr/lib/dovecot/pop3", "-c", str(dovecot.folder / "dovecot.conf")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, user=who.pw_uid, group=who.pw_gid,
+            extra_groups=[],
             env={**os.environ, "USER": "ann", "HOME": str(dovecot.folder)})
         self.wire = Pipe(self.process)
 
@@ -236,17 +245,21 @@ def ask(wire, command, many=False):
 
 
 def octets(answer):
-    """How many there are of the message in an answer: dots that were doubled, and the last line, do not count."""
+    """How many there are of the message in an answer: dots that were doubled, and the last line, do
+    not count."""
     lines = re.findall(rb".*?\n", answer[len(b"+OK"):], re.S)[:-1]
     return sum(len(line) - line.startswith(b".") for line in lines)
 
 
 def test_same_bytes_as_dovecot():
-    """RETR, TOP and sizes, with two differences: we send no NUL (Dovecot when it is told to), and our size counts
-    the line end that is added where the message has none. Of CRs in a row we drop none, it all but one."""
-    odd = [("no end", b"Subject: x\r\n\r\nno end"), ("bare LF", b"Subject: x\n\nbare\n.\n..\nlines\n"),
+    """RETR, TOP and sizes, with two differences: we send no NUL (Dovecot when it is told to), and
+    our size counts the line end that is added where the message has none. Of CRs in a row we drop
+    none, it all but one."""
+    odd = [("no end", b"Subject: x\r\n\r\nno end"),
+           ("bare LF", b"Subject: x\n\nbare\n.\n..\nlines\n"),
            ("no end, a dot", b"Subject: x\r\n\r\n."), ("NUL", b"Subject: x\r\n\r\na\0b\r\n\0\r\n"),
-           ("CR", b"Subject: x\r\n\r\na\rb\r\n"), ("mixed", b"Subject: x\r\nA: b\n\nbare\r\n\n.x\r\n.")]
+           ("CR", b"Subject: x\r\n\r\na\rb\r\n"),
+           ("mixed", b"Subject: x\r\nA: b\n\nbare\r\n\n.x\r\n.")]
     messages = [m for m in all_messages() if m[1]] + odd
     with Server() as server, Dovecot() as theirs:
         server.account(ANN)
@@ -259,7 +272,8 @@ def test_same_bytes_as_dovecot():
         mine.line()
         ask(mine, f"USER {ANN}")
         assert ask(mine, f"PASS {PASSWORD}").startswith(b"+OK")
-        assert ask(mine, "STAT").split()[1] == ask(yours, "STAT").split()[1] == b"%d" % len(messages)
+        assert ask(mine, "STAT").split()[1] == ask(yours,
+                                                   "STAT").split()[1] == b"%d" % len(messages)
         total = 0
         for number, (name, message) in enumerate(messages, 1):
             got, want = ask(mine, f"RETR {number}", True), ask(yours, f"RETR {number}", True)
@@ -270,13 +284,17 @@ def test_same_bytes_as_dovecot():
             assert size == int(ask(yours, f"LIST {number}").split()[2]) + added, name
             total += size
             for lines in (0, 1, 7):
-                got, want = ask(mine, f"TOP {number} {lines}", True), ask(yours, f"TOP {number} {lines}", True)
+                got, want = ask(mine, f"TOP {number} {lines}",
+                                True), ask(yours, f"TOP {number} {lines}", True)
                 assert got == want.replace(b"\0", b"\x80"), (name, lines, got[-300:], want[-300:])
         assert int(ask(mine, "STAT").split()[2]) == total
         # The same kind of answer to what is wrong.
-        for command in ("RETR 0", "RETR 99999", "RETR x", "RETR", "LIST 0", "DELE 99999", "TOP 1", "TOP 1 x", "TOP 0 0",
-                        "UIDL 99999", "UIDL x", "NOSUCH", "USER x", "STLS", "AUTH PLAIN", "NOOP", "CAPA x", "RSET", "LAST"):
-            answers = [ask(wire, command)[:4] for wire in (mine, yours) if not command.startswith("CAPA")]
+        for command in ("RETR 0", "RETR 99999", "RETR x", "RETR", "LIST 0", "DELE 99999", "TOP 1",
+                        "TOP 1 x", "TOP 0 0",
+                        "UIDL 99999", "UIDL x", "NOSUCH", "USER x", "STLS", "AUTH PLAIN", "NOOP",
+                        "CAPA x", "RSET", "LAST"):
+            answers = [ask(wire, command)[:4]
+                       for wire in (mine, yours) if not command.startswith("CAPA")]
             if command == "LAST":  # RFC 1081's, gone since RFC 1460
                 answers = answers[:1]
             assert len({a[:3] for a in answers}) <= 1, (command, answers)
@@ -368,7 +386,8 @@ def test_large_message_in_bounded_memory():
 
 
 def many_messages(n):
-    """Seconds for: login, LIST, UIDL, RETR of all pipelined, the same again, QUIT with half of them deleted."""
+    """Seconds for: login, LIST, UIDL, RETR of all pipelined, the same again, QUIT with half of them
+    deleted."""
     message = letter("x" * 20, "y" * 500)
     with Server() as server:
         server.account(ANN)
@@ -409,7 +428,8 @@ def many_messages(n):
         clock("RETR after a change", lambda: read_all(numbers))
         for i in range(1, n + 1, 2):
             assert ask(wire, f"DELE {i}").startswith(b"+OK")
-        assert clock("QUIT", lambda: ask(wire, "QUIT")) == b"+OK bye, %d messages left\r\n" % (n // 2)
+        assert clock("QUIT",
+                     lambda: ask(wire, "QUIT")) == b"+OK bye, %d messages left\r\n" % (n // 2)
         wire.close()
         second = server.pop3(login_of("phone"))
         assert second.stat()[0] == n + 1
