@@ -206,7 +206,7 @@ def run_e2e(tally, folder, modules, label):
 
 
 # Makes faults inside the server, which the shipped program cannot: a build with -Dfaults=true.
-NEEDS_FAULTS = ("test_engine_faults",)
+NEEDS_FAULTS = ("test_engine_faults", "test_pop3_faults")
 # Protocol tests that are worth a second run with sanitizers; the others drive slow clients.
 SANITIZED = ("test_faults", "test_hostile", "test_sessions", "test_cli", "test_corpus")
 # What takes longest begins first.

@@ -26,7 +26,8 @@ Append = namedtuple("Append", "token mailbox flags")         # answer: uid
 Store = namedtuple("Store", "mids mode flags")               # mode "+", "-" or "="
 Copy = namedtuple("Copy", "mids mailbox")                    # answer: uids
 Move = namedtuple("Move", "mids mailbox")                    # answer: uids
-Expunge = namedtuple("Expunge", "mids")                      # UID EXPUNGE, or POP3 DELE and QUIT
+Expunge = namedtuple("Expunge", "mids")                      # UID EXPUNGE
+Pop3 = namedtuple("Pop3", "mids policy")                     # DELE and QUIT by the slot's device
 Create = namedtuple("Create", "mailbox")
 Rename = namedtuple("Rename", "mailbox to")
 Delete = namedtuple("Delete", "mailbox")
@@ -39,6 +40,7 @@ Seen = namedtuple("Seen", "account mailbox uidvalidity uid token flags modseq si
 Box = namedtuple("Box", "uidvalidity uidnext modseq messages")
 
 FREE, PREFIX, SURE = "free", "prefix", "sure"
+POP3_MOVES = {"archive": "Archive", "trash": "Trash"}
 
 
 class Slot:
@@ -52,6 +54,7 @@ class Slot:
         self.subscribed = set()
         self.marks = set()
         self.next_mid = 0
+        self.by_pop3 = 0          # messages that its device has removed
         self.tail = []            # [op, how sure, answer]
         self.removed = set()      # tokens that were ever asked to go away
         self.tokens = {}          # token -> hash of its bytes, of all that was ever begun
@@ -61,7 +64,7 @@ class Slot:
     def begin(self, op, digest=None):
         if digest is not None:
             self.tokens[op.token] = digest
-        if isinstance(op, (Move, Expunge, Delete)):
+        if isinstance(op, (Move, Expunge, Delete, Pop3)):
             self.removed.update(self.tokens_of(op))
         if isinstance(op, Deliver):
             # Accounts commit one by one, so each copy is an operation of its own.
@@ -124,6 +127,15 @@ class Slot:
         for i in op.mids:
             del self.messages[i]
 
+    def apply_pop3(self, op, _):
+        self.by_pop3 += len(op.mids)
+        if op.policy == "delete":
+            self.apply_expunge(op, None)
+        elif op.policy == "read":
+            self.apply_store(Store(op.mids, "+", ("\\Seen",)), None)
+        elif op.policy in POP3_MOVES:
+            self.apply_move(Move(op.mids, POP3_MOVES[op.policy]), None)
+
     def apply_create(self, op, _):
         self.mailboxes.add(op.mailbox)
 
@@ -153,7 +165,7 @@ class Slot:
         other = Slot(self.name, self.account)
         other.messages, other.next_mid = dict(self.messages), self.next_mid
         other.mailboxes, other.subscribed = set(self.mailboxes), set(self.subscribed)
-        other.marks = set(self.marks)
+        other.marks, other.by_pop3 = set(self.marks), self.by_pop3
         other.removed, other.tokens = self.removed, self.tokens
         return other
 
@@ -170,7 +182,7 @@ class Slot:
                         state.apply(op, answer if sure == SURE else None)
                 yield state
 
-    def differences(self, seen, mailboxes, subscribed, marks):
+    def differences(self, seen, mailboxes, subscribed, marks, by_pop3):
         """How this state differs from what was found; assigns UIDs that were not known."""
         out = []
         want, have = defaultdict(list), defaultdict(list)
@@ -196,19 +208,21 @@ class Slot:
                            ("keyword on board", self.marks, marks)):
             out += [f"missing: {what} {x}" for x in sorted(w - h)]
             out += [f"too many: {what} {x}" for x in sorted(h - w)]
+        if by_pop3 != self.by_pop3:
+            out.append(f"removed by its device: {self.by_pop3}, but {by_pop3} were counted")
         return out
 
-    def compare(self, seen, mailboxes, subscribed, marks):
+    def compare(self, seen, mailboxes, subscribed, marks, by_pop3):
         """Faults; without any the slot goes on from the state that was found."""
         nearest = None
         for state in self.candidates():
-            faults = state.differences(seen, mailboxes, subscribed, marks)
+            faults = state.differences(seen, mailboxes, subscribed, marks, by_pop3)
             if nearest is None or len(faults) < len(nearest):
                 nearest = faults
             if not faults:
                 self.messages, self.next_mid = state.messages, state.next_mid
                 self.mailboxes, self.subscribed = state.mailboxes, state.subscribed
-                self.marks = state.marks
+                self.marks, self.by_pop3 = state.marks, state.by_pop3
                 self.tail = []
                 return []
         open_ops = [(type(e[0]).__name__, *e) for e in self.tail]
@@ -253,14 +267,15 @@ class Ledger:
 
     # --- the comparison after a restart ---
 
-    def compare(self, boxes, seen, subscribed, quota):
+    def compare(self, boxes, seen, subscribed, quota, by_pop3):
         """boxes: (account, name) -> Box; seen: [Seen]; subscribed: {(account, name)};
-        quota: account -> (bytes, messages). Returns the faults found, and goes on from what is there."""
+        quota: account -> (bytes, messages); by_pop3: Counter of what each slot's device removed, as
+        the server counts. Returns the faults found, and goes on from what is there."""
         faults, self.faults = self.faults, []
         faults += self.compare_messages(seen)
         faults += self.compare_boxes(boxes, seen)
         faults += self.compare_quota(seen, quota)
-        faults += self.compare_slots(boxes, seen, subscribed)
+        faults += self.compare_slots(boxes, seen, subscribed, by_pop3)
         faults += self.compare_watched(seen)
         self.boxes = {(a, b.uidvalidity): b for (a, _), b in boxes.items()}
         self.modseqs = {(s.account, s.uidvalidity, s.uid): s.modseq for s in seen}
@@ -338,7 +353,7 @@ class Ledger:
         return [f"quota of {a}: {used}, but its messages are {(size[a], count[a])}"
                 for a, used in quota.items() if used != (size[a], count[a])]
 
-    def compare_slots(self, boxes, seen, subscribed):
+    def compare_slots(self, boxes, seen, subscribed, by_pop3):
         by_slot, marks = defaultdict(list), defaultdict(set)
         faults, boards = [], Counter()
         for s in seen:
@@ -353,7 +368,7 @@ class Ledger:
         for name, slot in self.slots.items():
             own = {n for a, n in boxes if a == slot.account and n.startswith(name + "-")}
             subs = {n for a, n in subscribed if a == slot.account and n.startswith(name + "-")}
-            faults += slot.compare(by_slot[name], own, subs, marks[slot.keyword])
+            faults += slot.compare(by_slot[name], own, subs, marks[slot.keyword], by_pop3[name])
         return faults
 
     def compare_watched(self, seen):

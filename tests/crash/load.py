@@ -14,8 +14,8 @@ from collections import namedtuple
 
 from harness import PASSWORD, Wire
 from imapwire import Imap
-from ledger import (Append, Copy, Create, Delete, Deliver, Expunge, Mark, Move, Rename, Store,
-                    Subscribe, digest)
+from ledger import (Append, Copy, Create, Delete, Deliver, Expunge, Mark, Move, Pop3, Rename,
+                    Store, Subscribe, digest)
 
 FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Draft", "W1", "W2", "W3")
 TOKEN = re.compile(rb"X-Token: (\S+)")
@@ -67,6 +67,7 @@ class Player(threading.Thread):
         super().__init__(daemon=True)
         self.slot, self.server, self.teller = slot, server, teller
         self.accounts, self.boards = game.accounts, game.boards
+        self.policy = game.policies[slot.name]
         self.rng = random.Random(f"{game.seed} {game.round} {slot.name}")
         self.prefix = f"{slot.name}-{game.round}"
         self.serial = 0
@@ -402,10 +403,11 @@ class Player(threading.Thread):
                     self.slot.learn(own.pop(token), uid)
 
     def do_pop3(self):
-        """Removes up to three own messages of the INBOX that have no second copy there."""
+        """Removes up to three own messages of the INBOX that have no second copy there. The slot is a
+        device of its own: what it has removed it does not see again, also where the message stays."""
         wire = Wire("127.0.0.1", self.server.ports["pop3"])
         self.pop3_line(wire)
-        for text in (f"USER {self.slot.account}", f"PASS {PASSWORD}"):
+        for text in (f"USER {device_login(self.slot)}", f"PASS {PASSWORD}"):
             wire.send(text + "\r\n")
             self.pop3_line(wire)
         wire.send(b"STAT\r\n")
@@ -429,7 +431,7 @@ class Player(threading.Thread):
             wire.send(b"DELE %d\r\n" % i)
             self.pop3_line(wire)
         if mids:
-            self.begin(Expunge(tuple(mid for mid, _ in mids)))
+            self.begin(Pop3(tuple(mid for mid, _ in mids), self.policy))
         wire.send(b"QUIT\r\n")
         try:
             self.pop3_line(wire)
@@ -451,6 +453,10 @@ class Player(threading.Thread):
         return line
 
 
+def device_login(slot):
+    return slot.account.replace("@", f"+{slot.name}@")
+
+
 def spread(text):
     """ "3,5:7" as [3, 5, 6, 7]."""
     out = []
@@ -460,8 +466,9 @@ def spread(text):
     return out
 
 
-class Game(namedtuple("Game", "seed round accounts boards last_uid")):
-    """What all slots of a round know: boards is account -> [(token, UID)], last_uid that of INBOX."""
+class Game(namedtuple("Game", "seed round accounts boards last_uid policies")):
+    """What all slots of a round know: boards is account -> [(token, UID)], last_uid that of INBOX,
+    policies what a removal by POP3 means for each slot."""
 
 
 def play(server, slots, fd, game):

@@ -11,15 +11,19 @@ import subprocess
 import sys
 import time
 import traceback
+from collections import Counter
 
 import harness
 from harness import Server
 from imapwire import Imap
 from ledger import Box, Ledger, Seen, Slot, digest
-from load import Game, letter, play
+from load import Game, device_login, letter, play
 
 ACCOUNTS = tuple(f"{n}@example.test" for n in ("ann", "bob", "cid"))
 SLOTS = 24             # each with two to five connections
+# What POP3's removals do: the default and others, and another one for the last device of each account.
+POLICIES = dict(zip(ACCOUNTS, ("trash", "delete", "archive")))
+OF_LAST_DEVICE = "read"
 PROCESSES = 3
 LIFE = 10              # rounds on one store; then a new one
 CALM_SECONDS = 120     # a round that takes longer hangs
@@ -41,6 +45,7 @@ class World:
         self.server = Server(config=config)
         self.ledger = Ledger()
         self.boards = {a: [] for a in ACCOUNTS}
+        self.policies = {}     # by slot
         self.intact = set()    # (account, uidvalidity, uid): their bytes were compared
         self.last_uid = {}
         self.acknowledged = self.kills = self.open = 0
@@ -51,12 +56,18 @@ class World:
         self.started = True
         self.server.run("domain", "add", harness.DOMAIN)
         self.server.account(*ACCOUNTS)
-        # The ledger takes a removal by POP3 for the end of a message, and expects no letters of alarm.
-        for address in ACCOUNTS:
-            self.server.run("account", "pop3", address, "--policy", "delete", "--alarm", "off")
         for i in range(SLOTS):
             name = f"s{i:02}"
-            self.ledger.slots[name] = Slot(name, ACCOUNTS[i % len(ACCOUNTS)])
+            slot = self.ledger.slots[name] = Slot(name, ACCOUNTS[i % len(ACCOUNTS)])
+            self.policies[name] = POLICIES[slot.account]
+        for address in ACCOUNTS:  # the ledger expects no letters of alarm
+            self.set_pop3(address, "--alarm", "off")
+            if POLICIES[address] != "trash":
+                self.set_pop3(address, "--policy", POLICIES[address])
+        for slot in list(self.ledger.slots.values())[-len(ACCOUNTS):]:
+            self.server.pop3(device_login(slot)).quit()
+            self.set_pop3(slot.account, "--device", slot.name, "--policy", OF_LAST_DEVICE)
+            self.policies[slot.name] = OF_LAST_DEVICE
         for n, account in enumerate(ACCOUNTS):
             imap = Imap(self.server, account)
             for i in range(2):
@@ -67,6 +78,9 @@ class World:
                 self.ledger.boards[token] = account
                 self.ledger.board_hash[token] = digest(letter(token, 100))
             imap.close()
+
+    def set_pop3(self, address, *options):
+        self.server.run("account", "pop3", address, *options)
 
     def close(self, keep=False):
         if self.server.process:
@@ -106,7 +120,7 @@ class World:
 
     def start_load(self, tag):
         """[(pipe, process id)]"""
-        game = Game(self.seed, tag, ACCOUNTS, self.boards, self.last_uid)
+        game = Game(self.seed, tag, ACCOUNTS, self.boards, self.last_uid, self.policies)
         slots = list(self.ledger.slots.values())
         loads = []
         sys.stdout.flush()
@@ -230,7 +244,10 @@ class World:
                 break
             time.sleep(0.2)
         self.open = sum(len(s.tail) for s in self.ledger.slots.values())
-        faults = self.ledger.compare(boxes, seen, subscribed, quota)
+        by_pop3 = Counter()
+        for account in ACCOUNTS:
+            by_pop3 += read_removals(self.server.run("account", "devices", account).stdout)
+        faults = self.ledger.compare(boxes, seen, subscribed, quota, by_pop3)
         if faults:
             raise Fault("\n".join(faults[:40]) + f"\n{len(faults)} faults")
         self.stored = len(seen)
@@ -292,6 +309,12 @@ def read_quota(text):
             out[account] = (int(match.group(2)), int(match.group(1)))
     assert set(out) == set(ACCOUNTS), text
     return out
+
+
+def read_removals(text):
+    """Counter: device -> messages it has removed by POP3, from `postrider account devices`."""
+    found = re.findall(r"^(\S+)\t.*(?:\n\t(?!pop3).*)*\n\tpop3\t.*removed (\d+) \(", text, re.M)
+    return Counter({name: int(n) for name, n in found})
 
 
 def run_child(body):

@@ -3,11 +3,12 @@
 is none. Run by `./check crash`, or by hand: python3 tests/crash/test_ledger.py"""
 import sys
 import unittest
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from ledger import (Append, Box, Copy, Create, Delete, Deliver, Expunge, Ledger, Mark, Move,  # noqa: E402
-                    Rename, Seen, Slot, Store, Subscribe)
+                    Pop3, Rename, Seen, Slot, Store, Subscribe)
 
 ANN, BOB = "ann@x.test", "bob@x.test"
 UIDNEXT = 100
@@ -19,10 +20,11 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.ledger = Ledger()
         self.slot = self.ledger.slots["s1"] = Slot("s1", ANN)
-        self.boxes = {(a, n): {} for a in (ANN, BOB) for n in ("INBOX", "Archive")}
+        self.boxes = {(a, n): {} for a in (ANN, BOB) for n in ("INBOX", "Archive", "Trash")}
         self.numbers = {key: Box(i + 1, UIDNEXT, 1000, 0) for i, key in enumerate(self.boxes)}
         self.subscribed = set()
         self.quota = {}
+        self.by_pop3 = Counter()
         self.modseq = {}
         self.damaged = set()
 
@@ -48,7 +50,7 @@ class Case(unittest.TestCase):
         quota = {a: (sum(10 for s in seen if s.account == a), sum(1 for s in seen if s.account == a))
                  for a in (ANN, BOB)}
         quota.update(self.quota)
-        return self.ledger.compare(boxes, seen, self.subscribed, quota)
+        return self.ledger.compare(boxes, seen, self.subscribed, quota, self.by_pop3)
 
     def good(self):
         self.assertEqual(self.faults(), [])
@@ -133,6 +135,33 @@ class Acknowledged(Case):
         del self.boxes[ANN, "Archive"][7]
         self.bad("missing")
 
+    def test_removed_by_pop3(self):
+        """To the trash, once; and counted."""
+        self.append("s1-a", 1)
+        self.done(Pop3((0,), "trash"))
+        self.by_pop3["s1"] = 1
+        self.bad("missing")
+        self.put(1, "s1-a")
+        self.bad("missing")
+        self.put(7, "s1-a", box=(ANN, "Trash"))
+        self.bad("too many")
+        del self.boxes[ANN, "INBOX"][1]
+        self.good()
+        self.by_pop3["s1"] = 2
+        self.bad("removed by its device")
+
+    def test_removed_by_pop3_with_other_policies(self):
+        for i, policy in enumerate(("delete", "read", "archive", "keep")):
+            self.append(f"s1-{policy}", i + 1)
+            self.done(Pop3((i,), policy))
+        self.by_pop3["s1"] = 4
+        self.put(2, "s1-read", "\\Seen")
+        self.put(3, "s1-archive", box=(ANN, "Archive"))
+        self.put(4, "s1-keep")
+        self.good()
+        self.put(1, "s1-delete")
+        self.bad("too many")
+
     def test_delivered_to_two(self):
         self.done(Deliver("s1-a", (ANN, BOB)))
         self.put(1, "s1-a")
@@ -205,6 +234,21 @@ class Open(Case):
         self.slot.begin(Move((0, 1), "Archive"))
         self.put(7, "s1-a", box=(ANN, "Archive"))
         self.put(2, "s1-b")
+        self.bad("missing")
+
+    def test_half_a_removal_by_pop3(self):
+        self.append("s1-a", 1)
+        self.append("s1-b", 2)
+        self.slot.begin(Pop3((0, 1), "trash"))
+        self.put(1, "s1-a")
+        self.put(2, "s1-b")
+        self.by_pop3["s1"] = 2
+        self.bad("removed by its device")
+        self.by_pop3["s1"] = 0
+        self.good()
+        self.slot.begin(Pop3((0, 1), "trash"))
+        self.put(7, "s1-a", box=(ANN, "Trash"))
+        del self.boxes[ANN, "INBOX"][1]
         self.bad("missing")
 
     def test_a_whole_move(self):

@@ -65,7 +65,7 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="postrider-"))
         self.data = Path(data) if data else self.folder / "data"
         self.listeners = listeners
-        self.ports = {}  # by name; the system chooses them at each start
+        self.ports = {}  # by name; the system chooses them
         self.log_path = self.folder / "log"
         self.env = {**os.environ, **(env or {})}
         self.process = None
@@ -97,8 +97,10 @@ class Server:
             base += ["--config", str(self.config)]
         return [*base, *words]
 
-    def start(self):
-        listen = [w for n in self.listeners for w in ("--listen", f"{n}=127.0.0.1:0")]
+    def start(self, same_ports=False):
+        """On the ports of the last start, if asked to: some programs know a mailbox by its port."""
+        ports = self.ports if same_ports else {}
+        listen = [w for n in self.listeners for w in ("--listen", f"{n}=127.0.0.1:{ports.get(n, 0)}")]
         already = self.times_ready()
         before = len(self.log())
         with open(self.log_path, "ab") as log:

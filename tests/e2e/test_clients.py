@@ -358,8 +358,9 @@ push "{keys}"
     terminal("mutt", "-n", "-F", config, "-f", f"{url}{mailbox}", home=server.folder)
 
 
-def terminal(*command, home):
-    """Runs a program in a terminal of its own until it ends."""
+def terminal(*command, home, idle_keys=b""):
+    """Runs a program in a terminal of its own until it ends. When it has shown nothing new for a second it gets
+    the keys."""
     pid, fd = pty.fork()
     if pid == 0:
         os.environ.update(TERM="xterm", HOME=str(home))
@@ -369,6 +370,8 @@ def terminal(*command, home):
         while time.monotonic() < deadline:
             if select.select([fd], [], [], 1)[0]:
                 screen += os.read(fd, 65536)
+            else:
+                os.write(fd, idle_keys)
     except OSError:
         pass  # the program ended, and with it its terminal
     if time.monotonic() >= deadline:

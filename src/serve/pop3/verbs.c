@@ -174,8 +174,10 @@ run_user(struct pop3_session *s, const union pop3_args *a)
 	buf_reset(&s->user);
 	buf_str(&s->user, a->text);
 	if (s->user.err < 0) {
+		int err = s->user.err == E_NOMEM ? E_NOMEM : E_SYNTAX;
+
 		buf_reset(&s->user);
-		return pop3_fail(s, E_SYNTAX);
+		return pop3_fail(s, err);
 	}
 	pop3_ok(s, "send the password");
 	return STEP_DONE;
