@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -22,13 +23,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
-BUILD_ASAN = ROOT / "build-asan"
+BUILD_ASAN = ROOT / "build-clang"
 BUILD_TSAN = ROOT / "build-tsan"
-BUILD_FUZZ = ROOT / "build-fuzz"
 BUILD_RELEASE = ROOT / "build-release"
 FUZZ_SECONDS = int(os.environ.get("POSTRIDER_FUZZ_SECONDS", "15"))
-# Most tests wait for disks, clients and timers: two of each kind, and three steps, keep two cores busy.
+# Most tests wait for disks, clients and timers: two of each kind, and three steps, keep two cores
+# busy.
 STEPS_AT_ONCE, PROGRAMS_AT_ONCE = 3, 2
+# There are a hundred programs to link, and the usual linker takes four times as long. Gold has a
+# thousand warnings about clang's sanitizer. The release is built as by those who install it.
+LINKERS = {"gcc": "gold", "clang": "lld"}
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -74,8 +78,10 @@ def build(folder, options, compiler="gcc", suites=None):
     """All of it, or the program and the tests of some suites."""
     # ./run may have made the folder without the tests.
     again = ["--reconfigure"] if (folder / "build.ninja").exists() else []
-    status, output = run(["meson", "setup", *again, str(folder), str(ROOT), *options],
-                         env={"CC": compiler})
+    env = {"CC": compiler}
+    if folder != BUILD_RELEASE and shutil.which(f"ld.{LINKERS[compiler]}"):
+        env["CC_LD"] = LINKERS[compiler]
+    status, output = run(["meson", "setup", *again, str(folder), str(ROOT), *options], env=env)
     if status != 0:
         return status, output
     targets = []
@@ -102,25 +108,27 @@ def step_build_release(tally):
     tally.add("build for release", status == 0, output)
 
 
-def step_build_clang(tally):
-    status, output = build(BUILD_FUZZ, ["-Dfuzz=true", "-Dtests=false", "-Db_sanitize=address,undefined",
-                                        "-Db_lundef=false"], "clang")
-    tally.add("build with clang", status == 0, output)
-
-
 # Sanitizers see as much at -O1, and the compiler needs half the time.
 SANITIZED_OPTIONS = ["-Doptimization=1"]
-# Those that have threads.
+# Those that have threads, without the programs in which one thread works and the engine's own
+# thread syncs, as it does in many others: they look at bytes and records, and are long.
 TSAN_SUITES = ("net", "kv", "store", "auth", "serve")
+NOT_UNDER_TSAN = ("auth-address", "auth-password", "auth-scram", "kv-salvage", "kv-salvage_log",
+                  "serve-admin_find", "serve-alarm", "store-columns", "store-damage",
+                  "store-faults", "store-fields", "store-records", "store-repair")
 
 
 def step_build_asan(tally):
-    status, output = build(BUILD_ASAN, ["-Db_sanitize=address,undefined", "-Dfaults=true", *SANITIZED_OPTIONS])
-    tally.add("build with ASan and UBSan", status == 0, output)
+    """Clang has the fuzzers and sees more undefined behaviour; gcc makes the other builds."""
+    status, output = build(BUILD_ASAN, ["-Db_sanitize=address,undefined", "-Db_lundef=false",
+                                        "-Dfaults=true", "-Dfuzz=true", *SANITIZED_OPTIONS],
+                           "clang")
+    tally.add("build with clang, ASan and UBSan", status == 0, output)
 
 
 def step_build_tsan(tally):
-    status, output = build(BUILD_TSAN, ["-Db_sanitize=thread", *SANITIZED_OPTIONS], suites=TSAN_SUITES)
+    status, output = build(BUILD_TSAN, ["-Db_sanitize=thread", *SANITIZED_OPTIONS],
+                           suites=TSAN_SUITES)
     tally.add("build with TSan", status == 0, output)
 
 
@@ -128,8 +136,9 @@ def unit_programs(folder, suites):
     """What meson knows of the test programs of some suites, or of all."""
     status, output = run(["meson", "introspect", "--tests", str(folder)])
     programs = json.loads(output) if status == 0 else []
-    return [p for p in programs
-            if suites is None or any(s.split(":")[-1] in suites for s in p["suite"])]
+    left_out = NOT_UNDER_TSAN if folder == BUILD_TSAN else ()
+    return [p for p in programs if p["name"] not in left_out
+            and (suites is None or any(s.split(":")[-1] in suites for s in p["suite"]))]
 
 
 def run_unit(folder, suites, tally, label):
@@ -164,17 +173,18 @@ def step_unit_tsan(tally):
 
 def step_fuzz(tally):
     """Every fuzzer: its kept inputs, then a short search."""
-    fuzzers = sorted(p for p in (BUILD_FUZZ / "fuzz").glob("fuzz-*") if p.is_file())
+    fuzzers = sorted(p for p in (BUILD_ASAN / "fuzz").glob("fuzz-*") if p.is_file())
     if not fuzzers:
         tally.add("fuzzers", False, "no fuzzer was built")
 
     def one(fuzzer):
         name = fuzzer.name.removeprefix("fuzz-")
         kept = [ROOT / "fuzz" / folder / name for folder in ("crashers", "seeds")]
-        corpus = BUILD_FUZZ / "corpus" / name
+        corpus = BUILD_ASAN / "corpus" / name
         corpus.mkdir(parents=True, exist_ok=True)
-        command = [str(fuzzer), f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
-                   "-max_len=65536", f"-artifact_prefix={corpus.parent}/{name}-"]
+        command = [str(fuzzer), f"-max_total_time={FUZZ_SECONDS}", "-timeout=40",
+                   "-rss_limit_mb=2048", "-max_len=65536",
+                   f"-artifact_prefix={corpus.parent}/{name}-"]
         dictionary = ROOT / "fuzz" / f"{name}.dict"
         if dictionary.exists():
             command.append(f"-dict={dictionary}")
@@ -188,8 +198,9 @@ def step_fuzz(tally):
 
 def run_e2e(tally, folder, modules, label):
     def one(module):
-        return module, run([sys.executable, "-B", str(ROOT / "tests/e2e/run.py"), module, "--build", str(folder)],
-                           timeout=1800, env=SANITIZER_ENV)
+        command = [sys.executable, "-B", str(ROOT / "tests/e2e/run.py"), module,
+                   "--build", str(folder)]
+        return module, run(command, timeout=1800, env=SANITIZER_ENV)
 
     with ThreadPoolExecutor(max_workers=PROGRAMS_AT_ONCE) as pool:
         for module, (status, output) in pool.map(one, modules):
@@ -258,8 +269,7 @@ STEPS = {
     "unit-tsan": (step_unit_tsan, ("build-tsan",)),
     "e2e-tsan": (step_e2e_tsan, ("build-tsan",)),
     "crash": (step_crash, ("build",)),
-    "build-clang": (step_build_clang, ()),
-    "fuzz": (step_fuzz, ("build-clang",)),
+    "fuzz": (step_fuzz, ("build-asan",)),
     "build-release": (step_build_release, ()),
 }
 
@@ -286,7 +296,8 @@ def run_steps(chosen, total):
             able = [s for s in waiting if not unfinished.intersection(STEPS[s][1])]
             for name in able[:STEPS_AT_ONCE - len(running)]:
                 waiting.remove(name)
-                running[pool.submit(run_step, name, sorted(failed.intersection(STEPS[name][1])))] = name
+                broken = sorted(failed.intersection(STEPS[name][1]))
+                running[pool.submit(run_step, name, broken)] = name
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 name = running.pop(future)
                 total.take(future.result())
