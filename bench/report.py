@@ -1,6 +1,7 @@
 """Results: kept as JSON while they are measured, shown as a table, published as a page."""
 import json
 import re
+import statistics
 import sys
 
 import limits
@@ -43,7 +44,10 @@ def times(ratio):
 
 
 def percent(limit):
-    return f"{100 * limit['share']:.2g} %" if limit else NOT_MEASURED
+    if not limit:
+        return NOT_MEASURED
+    share = 100 * limit["share"]
+    return f"{share:.0f} %" if share >= 10 else f"{share:.2g} %"
 
 
 def figure(result, server, key):
@@ -167,6 +171,33 @@ def cpu_table(data):
                   "times less than Dovecot", "times less than the best", "mark"], rows)
 
 
+MISSED = {"per_second": "a second", "cpu_us": "CPU time"}
+
+
+def busy(work, cores):
+    """Processor time of server and generator an operation, and how much of all cores both take."""
+    server = figure(work, "postrider", "cpu_us")
+    rounds = work["servers"]["postrider"]["rounds"]
+    load = statistics.median(r.get("load_cpu_us", 0) for r in rounds)
+    each = figure(work, "postrider", "per_second")
+    return server, load, (server + load) * each / (cores * 1e6)
+
+
+def missed_table(data):
+    rows = []
+    for work in data["works"]:
+        for what, reached, mark, met in measure.marks(work):
+            if met:
+                continue
+            server, load, cores = busy(work, data["machine"]["cores"])
+            rows.append([work["title"], f"{mark:g}x {MISSED[what]}", f"{reached:.3g}x",
+                         number(server), number(load), f"{100 * cores:.0f} %",
+                         percent(work.get("limit"))])
+    head = ["mark missed", "mark", "reached", "CPU us each, server", "generator",
+            "of all cores, both", "share of the limit"]
+    return table(head, rows) if rows else "None in the last run."
+
+
 def latency_table(data):
     rows = []
     for w in data["works"]:
@@ -256,8 +287,8 @@ def machine_text(data):
 
 PARTS = {"machine": machine_text, "throughput": throughput_table, "cpu": cpu_table,
          "latency": latency_table, "memory": memory_table, "idle": idle_table,
-         "growth": growth_tables, "limits": limits_table, "shares": shares_table,
-         "failures": failures}
+         "missed": missed_table, "growth": growth_tables, "limits": limits_table,
+         "shares": shares_table, "failures": failures}
 
 
 def filled(found, made):

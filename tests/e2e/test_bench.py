@@ -175,6 +175,20 @@ def test_growth_is_merged_and_drawn():
     assert set(plot.pictures(merged)) >= {"growth-mailbox.svg", "growth-accounts.svg"}
 
 
+def test_missed_marks():
+    """Server 1 us, generator 4 us, 300 a second: 1.5 ms of two seconds."""
+    work = one_work()
+    for found in work["servers"]["postrider"]["rounds"]:
+        found["load_cpu_us"] = 4
+    data = {"works": [work], "growth": [], "machine": {"cores": 2}}
+    rows = report.missed_table(data).splitlines()[2:]
+    assert rows == ["| W | 11x CPU time | 10x | 1.00 | 4.00 | 0 % | – |"], rows
+    work["servers"]["postrider"]["summary"]["per_second"]["median"] = 300_000
+    assert "| 75 % |" in report.missed_table(data)
+    met = {**work, "mark": 20, "cpu_mark": 10}
+    assert report.missed_table({**data, "works": [met]}) == "None in the last run."
+
+
 def test_page():
     data = {"works": [one_work()], "growth": []}
     text = report.fill_page("a\n<!-- begin: cpu -->\nold\n<!-- end: cpu -->\nb\n", data)
