@@ -76,7 +76,10 @@ take_line(struct str *text)
 	return line;
 }
 
-/* "X-IMAPbase: UIDVALIDITY LAST-UID KEYWORD..." or "X-IMAP: ..." of an mbox's first message. */
+enum { NOT_READ = -1 }; /* no message has been looked at for the UIDVALIDITY */
+
+/* "X-IMAPbase: UIDVALIDITY LAST-UID KEYWORD..." or "X-IMAP: ..." of an mbox's first message; that
+ * of others is whatever their senders wrote. */
 static uint32_t
 uidvalidity_of(struct str first)
 {
@@ -107,7 +110,7 @@ find_uidl(const struct import *im, const char *path, uint32_t uidvalidity, struc
 
 static int
 take_mbox_message(const struct import *im, const char *path, struct str text,
-    struct str from_line, uint32_t *uidvalidity)
+    struct str from_line, int64_t *uidvalidity)
 {
 	OWN_BUF struct buf    plain = BUF_INIT(IMPORT_MESSAGE_MAX);
 	OWN_BUF struct buf    uidl = BUF_INIT(IMPORT_UIDL_MAX);
@@ -124,9 +127,9 @@ take_mbox_message(const struct import *im, const char *path, struct str text,
 	}
 	m.bytes = buf_view(&plain);
 	status_flags(&m);
-	if (*uidvalidity == 0)
+	if (*uidvalidity == NOT_READ)
 		*uidvalidity = uidvalidity_of(m.bytes);
-	find_uidl(im, path, *uidvalidity, m.bytes, &uidl);
+	find_uidl(im, path, (uint32_t)*uidvalidity, m.bytes, &uidl);
 	m.uidl = buf_view(&uidl);
 	return import_deliver(im, path, &m);
 }
@@ -147,7 +150,7 @@ import_mbox(const struct import *im, const char *path, struct str bytes)
 {
 	const struct str all = bytes;
 	size_t           released = 0;
-	uint32_t         uidvalidity = 0;
+	int64_t          uidvalidity = NOT_READ;
 	int              r = 0;
 
 	while (r == 0 && bytes.n > 0) {

@@ -282,6 +282,19 @@ def test_mbox():
             assert server.take(box, login=other).stdout == "3 imported, 0 failed\n"
 
 
+def test_mbox_with_forged_headers():
+    """UIDVALIDITY is in the first message of an mbox; what is written in others does not count."""
+    with NewServer() as server:
+        server.account(USER, password=WORD)
+        box = server.folder / "box"
+        begin = b"From ben@example.test Tue Nov  3 10:11:12 2026\n"
+        forged = b"X-IMAPbase: 7 9\nX-UID: 1\n" + letter("forged").replace(b"\r\n", b"\n")
+        box.write_bytes(begin + letter("first").replace(b"\r\n", b"\n") + b"\n" + begin + forged)
+        told = server.take("--uidl-format", DEFAULT, box).stdout
+        assert told == "2 imported, 0 failed\n", told
+        assert all(OURS.fullmatch(uidl) for uidl, _ in server.uidls())
+
+
 # --- what is bad ---
 
 def maildir(folder, names):
