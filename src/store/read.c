@@ -59,7 +59,7 @@ message_get_facts(struct account *a, mailbox_id id, uint32_t uid, struct buf *ho
 
 enum { READS_RECORDS = 1, READS_FACTS = 2, READS_FLAGS = 4, READS_KEPT = 8 };
 /* A longer scan leaves nothing in memory: it would push out what is asked for more often. */
-enum { FLAGS_AT_ONCE = 8192, KEEP_AT_ONCE = 256 };
+enum { FLAGS_AT_ONCE = 8192, KEEP_AT_ONCE = 256, KEPT_AT_ONCE = 4 * KEEP_AT_ONCE };
 
 static const unsigned READS[] = {
 	[SCAN_RECORDS] = READS_RECORDS,
@@ -77,6 +77,7 @@ struct flags_copy {
 	unsigned char *codes;
 	struct flags  *sets;
 	size_t         n, at;
+	bool           more; /* messages of the scan behind these */
 };
 
 struct message_iter {
@@ -130,11 +131,13 @@ copy_flags(struct message_iter *it, const struct index *index)
 	const struct ranges *uids = &index->set[0];
 	size_t               first = it->lo > 1 ? ranges_rank(uids, it->lo - 1) : 0;
 	size_t               n = ranges_rank(uids, it->hi) - first;
+	size_t               most = (it->reads & READS_KEPT) != 0 ? KEPT_AT_ONCE : FLAGS_AT_ONCE;
 	struct flags_copy   *to = &it->flags;
 	uint32_t             uid;
 
-	if (n > FLAGS_AT_ONCE)
-		n = FLAGS_AT_ONCE;
+	to->more = n > most;
+	if (to->more)
+		n = most;
 	if (n == 0)
 		return 0;
 	to->uids = mem_alloc(n * (sizeof(*to->uids) + sizeof(*to->codes)));
@@ -277,7 +280,7 @@ next_flags(struct message_iter *it, struct message *ret)
 {
 	struct flags_copy *f = &it->flags;
 
-	if (f->n == FLAGS_AT_ONCE && f->at == f->n && f->uids[f->n - 1] < it->hi) {
+	if (f->more && f->at == f->n) {
 		int r;
 
 		it->lo = f->uids[f->n - 1] + 1;
@@ -359,7 +362,7 @@ give_kept(struct message_iter *it, struct message *m, struct message_facts *ret_
 
 	if (find_kept(it, m, ret_facts))
 		return 1;
-	if (it->flags.at == it->flags.n && it->flags.n < FLAGS_AT_ONCE)
+	if (it->flags.at == it->flags.n && !it->flags.more)
 		return fetch_last(it, m, ret_facts);
 	it->keeps = it->flags.n - it->flags.at < KEEP_AT_ONCE;
 	it->lo = m->uid;

@@ -4,7 +4,7 @@
 #include "kv/open.h"
 #include "store/state.h"
 
-enum { ROUNDS = 300, MANY = 300 };
+enum { ROUNDS = 300, MANY = 300, VERY_MANY = 2100 };
 
 static void
 assert_same_str(struct str a, struct str b)
@@ -151,6 +151,21 @@ test_from_memory(void **state)
 	assert_int_equal(read_all(e, MANY - 19, MANY + 1, true), 0);
 }
 
+/* More than a scan takes from memory at a time, all of it there. */
+static void
+test_many(void **state)
+{
+	struct env *e = *state;
+
+	for (unsigned i = 0; i < VERY_MANY; i++)
+		put_flags(e, 0, "Subject: a\r\n\r\nx", i % 32);
+	for (uint32_t uid = 1; uid < VERY_MANY; uid += 100)
+		assert_true(read_all(e, uid, uid + 99, true) > 0);
+	assert_int_equal(read_all(e, 1, VERY_MANY, true), 0);
+	compare(e, e->inbox, 1, UINT32_MAX);
+	compare(e, e->inbox, 2, VERY_MANY - 1);
+}
+
 /* A message that is gone is not found, and a UID that a crash gave back is another message's. */
 static void
 test_lost(void **state)
@@ -200,6 +215,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_same_as_kv, env_rocks, env_done),
 		cmocka_unit_test_setup_teardown(test_from_memory, env_mem, env_done),
+		cmocka_unit_test_setup_teardown(test_many, env_mem, env_done),
 		cmocka_unit_test_setup_teardown(test_lost, env_mem, env_done),
 		cmocka_unit_test_setup_teardown(test_lost, env_rocks, env_done),
 		cmocka_unit_test_setup_teardown(test_reopened, env_mem, env_done),
