@@ -246,7 +246,8 @@ class Ledger:
         self.told_modseq = Counter()         # (account, uidvalidity) -> the highest told
         self.validity = {}                   # account -> its UIDVALIDITYs at the last look
         self.boxes = {}                      # (account, uidvalidity) -> Box at the last look
-        self.modseqs = {}                    # (account, uidvalidity, uid) -> modseq at the last look
+        # (account, uidvalidity, uid) -> modseq at the last look
+        self.modseqs = {}
         self.watched = []                    # Told to some session since the last look
         self.faults = []
 
@@ -298,10 +299,12 @@ class Ledger:
             key = (s.account, s.uidvalidity)
             known = self.uids.get(key, {}).get(s.uid)
             if known is not None and known != s.token:
-                faults.append(f"UID {s.uid} of {s.account} {s.mailbox} used again: {known}, {s.token}")
+                faults.append(f"UID {s.uid} of {s.account} {s.mailbox} used again: {known}, "
+                              f"{s.token}")
             before = self.boxes.get(key)
             if before and known is None and s.uid < before.uidnext:
-                faults.append(f"new UID {s.uid} of {s.account} {s.mailbox} is below the old UIDNEXT")
+                faults.append(f"new UID {s.uid} of {s.account} {s.mailbox} is below the old "
+                              f"UIDNEXT")
             if s.modseq < self.modseqs.get((*key, s.uid), 0):
                 faults.append(f"MODSEQ fell: {s.account} {s.mailbox} UID {s.uid}")
         return faults
@@ -325,11 +328,13 @@ class Ledger:
             if box.uidnext <= max(self.uids.get(key, {0: 0})):
                 faults.append(f"UIDNEXT of {what} is not above a UID that was told")
             if box.messages != count[account, name]:
-                faults.append(f"STATUS of {what}: {box.messages} messages, FETCH: {count[account, name]}")
+                faults.append(f"STATUS of {what}: {box.messages} messages, FETCH: "
+                              f"{count[account, name]}")
         return faults
 
     def compare_validity(self, boxes):
-        """A mailbox keeps its UIDVALIDITY over a rename; a new one has a greater one than any before."""
+        """A mailbox keeps its UIDVALIDITY over a rename; a new one has a greater one than any
+        before."""
         faults, now = [], defaultdict(set)
         for (account, name), box in boxes.items():
             if box.uidvalidity in now[account]:
@@ -364,7 +369,8 @@ class Ledger:
             else:
                 # A message's own keywords are its slot's; \Recent was left out by the reader.
                 by_slot[s.token.split("-", 1)[0]].append(s)
-        faults += [f"board message {t} is there {boards[t]} times" for t in self.boards if boards[t] != 1]
+        faults += [f"board message {t} is there {boards[t]} times"
+                   for t in self.boards if boards[t] != 1]
         for name, slot in self.slots.items():
             own = {n for a, n in boxes if a == slot.account and n.startswith(name + "-")}
             subs = {n for a, n in subscribed if a == slot.account and n.startswith(name + "-")}

@@ -1,7 +1,8 @@
 """The load of one round: a process with some threads, each of which plays one slot of the ledger.
 
-Everything a slot does is told to the ledger through a pipe, in order: ("begin", ...) before the first
-byte leaves, ("ack", ...) when the server has said so. The process ends when its connections do.
+Everything a slot does is told to the ledger through a pipe, in order: ("begin", ...) before the
+first byte leaves, ("ack", ...) when the server has said so. The process ends when its connections
+do.
 """
 import base64
 import os
@@ -22,8 +23,10 @@ TOKEN = re.compile(rb"X-Token: (\S+)")
 MOST_MESSAGES = 120  # of a slot; then it removes more than it makes
 
 # How often a slot does what.
-WEIGHTS = {"lmtp": 12, "smtp": 8, "submission": 4, "append": 12, "store": 20, "batch": 12, "copy": 8,
-           "move": 8, "expunge": 8, "create": 4, "rename": 2, "delete": 2, "subscribe": 2, "mark": 8,
+WEIGHTS = {"lmtp": 12, "smtp": 8, "submission": 4, "append": 12, "store": 20, "batch": 12,
+           "copy": 8,
+           "move": 8, "expunge": 8, "create": 4, "rename": 2, "delete": 2, "subscribe": 2,
+           "mark": 8,
            "look": 5, "pop3": 3}
 
 
@@ -134,7 +137,8 @@ class Player(threading.Thread):
         if not by_box:
             return None, []
         name = self.rng.choice(sorted(by_box))
-        return name, self.rng.sample(by_box[name], min(len(by_box[name]), self.rng.randint(1, most)))
+        return name, self.rng.sample(by_box[name],
+                                     min(len(by_box[name]), self.rng.randint(1, most)))
 
     def uids(self, mids):
         return ",".join(str(self.slot.messages[i].uid) for i in mids)
@@ -340,7 +344,8 @@ class Player(threading.Thread):
         board, uid = self.rng.choice(self.boards[self.slot.account])
         self.select("INBOX")
         on = board not in self.slot.marks
-        self.one(Mark(board, on), f"UID STORE {uid} {'+' if on else '-'}FLAGS ({self.slot.keyword})")
+        self.one(Mark(board, on),
+                 f"UID STORE {uid} {'+' if on else '-'}FLAGS ({self.slot.keyword})")
         self.ack()
 
     # --- mailboxes ---
@@ -380,8 +385,8 @@ class Player(threading.Thread):
     # --- looking ---
 
     def do_look(self):
-        """What this session is told of anybody's new mail must outlive a crash. Finds the UIDs of the
-        slot's own deliveries too."""
+        """What this session is told of anybody's new mail must outlive a crash. Finds the UIDs of
+        the slot's own deliveries too."""
         self.select("INBOX")
         answer = self.command(
             f"UID FETCH {self.looked + 1}:* (UID MODSEQ BODY.PEEK[HEADER.FIELDS (X-Token)])")
@@ -403,8 +408,9 @@ class Player(threading.Thread):
                     self.slot.learn(own.pop(token), uid)
 
     def do_pop3(self):
-        """Removes up to three own messages of the INBOX that have no second copy there. The slot is a
-        device of its own: what it has removed it does not see again, also where the message stays."""
+        """Removes up to three own messages of the INBOX that have no second copy there. The slot is
+        a device of its own: what it has removed it does not see again, also where the message
+        stays."""
         wire = Wire("127.0.0.1", self.server.ports["pop3"])
         self.pop3_line(wire)
         for text in (f"USER {device_login(self.slot)}", f"PASS {PASSWORD}"):

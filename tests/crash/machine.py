@@ -21,7 +21,8 @@ from load import Game, device_login, letter, play
 
 ACCOUNTS = tuple(f"{n}@example.test" for n in ("ann", "bob", "cid"))
 SLOTS = 24             # each with two to five connections
-# What POP3's removals do: the default and others, and another one for the last device of each account.
+# What POP3's removals do: the default and others, and another one for the last device of each
+# account.
 POLICIES = dict(zip(ACCOUNTS, ("trash", "delete", "archive")))
 OF_LAST_DEVICE = "read"
 PROCESSES = 3
@@ -266,10 +267,12 @@ class World:
         box = Box(validity, status["UIDNEXT"], status["HIGHESTMODSEQ"], status["MESSAGES"])
         if imap.select(name, "EXAMINE") == 0:
             return box, []
-        assert imap.command("UID FETCH 1:* (FLAGS MODSEQ RFC822.SIZE BODY.PEEK[HEADER.FIELDS (X-Token)])"
+        assert imap.command("UID FETCH 1:* (FLAGS MODSEQ RFC822.SIZE BODY.PEEK[HEADER.FIELDS "
+                            "(X-Token)])"
                             ).startswith(b"OK")
         rows = [row(item) for item in imap.fetched()]
-        unknown = [uid for uid, *_ in rows if all_bytes or (account, validity, uid) not in self.intact]
+        unknown = [uid for uid, *_ in rows if all_bytes
+                   or (account, validity, uid) not in self.intact]
         for i in range(0, len(unknown), 500):
             uids = ",".join(map(str, unknown[i:i + 500]))
             assert imap.command(f"UID FETCH {uids} (BODY.PEEK[])").startswith(b"OK")
@@ -346,11 +349,13 @@ def play_rounds(rounds, seed, keep=False, report=print):
             try:
                 world.round(number, rng)
             except Exception as e:
-                raise Fault(f"round {number} of seed {seed}: {e}\n{world.server.log()[-2000:]}") from e
+                log = world.server.log()[-2000:]
+                raise Fault(f"round {number} of seed {seed}: {e}\n{log}") from e
             acknowledged += world.acknowledged - before[0]
             kills += world.kills - before[1]
             unsure += world.open
-            report(f"round {number}: {world.acknowledged - before[0]} acknowledged, {world.open} open, "
+            report(f"round {number}: {world.acknowledged - before[0]} acknowledged, {world.open} "
+                   f"open, "
                    f"{world.stored} messages")
         figures = (f"{rounds} rounds, {kills} kills, {acknowledged} operations acknowledged, "
                    f"{unsure} open at a kill: nothing lost")

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""The ledger's comparison on histories made up: it must see each kind of loss, and no loss where there
-is none. Run by `./check crash`, or by hand: python3 tests/crash/test_ledger.py"""
+"""The ledger's comparison on histories made up: it must see each kind of loss, and no loss where
+there is none. Run by `./check crash`, or by hand: python3 tests/crash/test_ledger.py"""
 import sys
 import unittest
 from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from ledger import (Append, Box, Copy, Create, Delete, Deliver, Expunge, Ledger, Mark, Move,  # noqa: E402
+from ledger import (Append, Box, Copy, Create, Delete, Deliver, Expunge, Ledger, Mark, Move,
+                    # noqa: E402
                     Pop3, Rename, Seen, Slot, Store, Subscribe)
 
 ANN, BOB = "ann@x.test", "bob@x.test"
@@ -47,7 +48,8 @@ class Case(unittest.TestCase):
                 seen.append(Seen(account, name, validity, uid, token, flags,
                                  self.modseq.get(uid, 5), 10, token not in self.damaged))
         boxes = {key: self.numbers[key]._replace(messages=len(m)) for key, m in self.boxes.items()}
-        quota = {a: (sum(10 for s in seen if s.account == a), sum(1 for s in seen if s.account == a))
+        quota = {a: (sum(10 for s in seen if s.account == a),
+                     sum(1 for s in seen if s.account == a))
                  for a in (ANN, BOB)}
         quota.update(self.quota)
         return self.ledger.compare(boxes, seen, self.subscribed, quota, self.by_pop3)

@@ -35,7 +35,8 @@ program(struct dl_phdr_info *info, size_t n, void *arg)
 	(void)n, (void)arg;
 	for (int i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_LOAD)
-			hi = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz;
+			hi = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr +
+			    info->dlpi_phdr[i].p_memsz;
 	lo = info->dlpi_addr;
 	return 1; /* the first is the program */
 }
@@ -68,13 +69,15 @@ class Days:
         self.folder = tempfile.TemporaryDirectory(prefix="postrider-days-")
         at = Path(self.folder.name)
         (at / "shift.c").write_text(SHIFT)
-        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", at / "shift.so", at / "shift.c"], check=True)
+        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", at / "shift.so", at / "shift.c"],
+                       check=True)
         (at / "seconds").write_bytes(bytes(8))
         with open(at / "seconds", "r+b") as file:
             self.seconds = mmap.mmap(file.fileno(), 8)
         self.today = 0
         self.env = {"LD_PRELOAD": str(at / "shift.so"), "POSTRIDER_TEST_DAYS": str(at / "seconds"),
-                    "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+                    "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")
+                    + ":verify_asan_link_order=0"}
         return self
 
     def __exit__(self, kind, value, trace):

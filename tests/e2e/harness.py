@@ -24,7 +24,8 @@ CORPUS = ROOT.parent / "shared" / "corpus"
 LISTENERS = ("smtp", "lmtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
 PASSWORD = "correct horse battery"
 DOMAIN = "example.test"
-OUR_NAME = "client.test"  # smtplib would ask the DNS for it, and wait for ten seconds where there is none
+# smtplib would ask the DNS for it, and wait for ten seconds where there is none
+OUR_NAME = "client.test"
 START_SECONDS = 60
 
 build = ROOT / "build"  # set by run.py
@@ -100,18 +101,21 @@ class Server:
     def start(self, same_ports=False):
         """On the ports of the last start, if asked to: some programs know a mailbox by its port."""
         ports = self.ports if same_ports else {}
-        listen = [w for n in self.listeners for w in ("--listen", f"{n}=127.0.0.1:{ports.get(n, 0)}")]
+        listen = [w for n in self.listeners
+                  for w in ("--listen", f"{n}=127.0.0.1:{ports.get(n, 0)}")]
         already = self.times_ready()
         before = len(self.log())
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command("serve", *listen), stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen(self.command("serve", *listen),
+                                            stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=self.env)
         deadline = time.monotonic() + START_SECONDS
         while self.times_ready() == already:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the server did not start:\n{self.log()[-6000:]}")
             time.sleep(0.02)
-        told = re.findall(r'listening"?[, ].*?name"?[=:]"?(\w+).*?port"?[=:](\d+)', self.log()[before:])
+        told = re.findall(r'listening"?[, ].*?name"?[=:]"?(\w+).*?port"?[=:](\d+)',
+                          self.log()[before:])
         self.ports = {name: int(port) for name, port in told}
 
     def times_ready(self):
@@ -156,8 +160,9 @@ class Server:
         return done
 
     def account(self, *addresses, password=PASSWORD, hashed=False):
-        """With `hashed` the password is kept as in earnest, which takes 64 MiB and 100 ms, and so does the
-        first login after each start; else as it is written, for tests of something else."""
+        """With `hashed` the password is kept as in earnest, which takes 64 MiB and 100 ms, and so
+        does the first login after each start; else as it is written, for tests of something
+        else."""
         if hashed:
             self.run("account", "add", *addresses, input=password + "\n")
         else:

@@ -1,6 +1,6 @@
-"""Programs that read mail by POP3 (and one by IMAP), each as a device: one turn fetches what the device has not got yet
-and, unless it keeps, removes all that is there. The device tells the names of all that it ever got, and how often
-it has logged in."""
+"""Programs that read mail by POP3 (and one by IMAP), each as a device: one turn fetches what the
+device has not got yet and, unless it keeps, removes all that is there. The device tells the names
+of all that it ever got, and how often it has logged in."""
 import re
 
 from harness import PASSWORD
@@ -32,7 +32,8 @@ class Device:
     def __init__(self, server, name, keep, address=ANN, secret=None):
         """With an app password, `secret`, the login is the bare address."""
         self.server, self.name, self.address, self.keep, self.got = server, name, address, keep, []
-        self.login, self.password = (address, secret) if secret else (login_of(name, address), PASSWORD)
+        self.login = address if secret else login_of(name, address)
+        self.password = secret or PASSWORD
         self.folder = server.folder / f"device-{address}-{name}"
         (self.folder / "new").mkdir(parents=True)
         self.known = set()
@@ -49,7 +50,8 @@ class Device:
 
     def deliver(self):
         """A program that takes a message as a file."""
-        return self.write("deliver", f'#!/bin/sh\nexec cat >"$(mktemp {self.folder}/new/XXXXXXXX)"\n', 0o755)
+        return self.write("deliver",
+                          f'#!/bin/sh\nexec cat >"$(mktemp {self.folder}/new/XXXXXXXX)"\n', 0o755)
 
     def collect(self):
         for path in (self.folder / "new").iterdir():
@@ -130,7 +132,8 @@ class Fetchmail(Device):
         config = self.write("rc", f"""poll 127.0.0.1 service {self.port()} protocol POP3
 user "{self.login}" password "{self.password}" sslproto '' mda "{self.deliver()}"
 """)
-        run("fetchmail", "-f", config, "--idfile", self.folder / "ids", "--pidfile", self.folder / "pid", "--uidl",
+        run("fetchmail", "-f", config, "--idfile", self.folder / "ids", "--pidfile",
+            self.folder / "pid", "--uidl",
             *(["--keep"] if self.keep else ["--nokeep", "--flush"]), codes=(0, 1),
             env={"HOME": str(self.folder), "FETCHMAILHOME": str(self.folder)})
         self.sessions += 1
@@ -139,8 +142,11 @@ user "{self.login}" password "{self.password}" sslproto '' mda "{self.deliver()}
 
 class Mpop(Device):
     def turn(self):
-        config = self.write("rc", f"account default\nhost 127.0.0.1\nport {self.port()}\nauth plain\nuser {self.login}\n"
-                                  f"password {self.password}\ntls off\nuidls_file {self.folder}/uidls\n"
+        config = self.write("rc",
+                            f"account default\nhost 127.0.0.1\nport {self.port()}\nauth plain\n"
+                            f"user {self.login}\n"
+                                  f"password {self.password}\ntls off\n"
+                                  f"uidls_file {self.folder}/uidls\n"
                                   f"delivery mda {self.deliver()}\n")
         run("mpop", "-C", config, f"--keep={'on' if self.keep else 'off'}")
         self.sessions += 1
@@ -153,12 +159,14 @@ class Curl(Device):
     def ask(self, *requests):
         words = []
         for path, *options in requests:
-            words += ["-u", f"{self.login}:{self.password}", *options, f"pop3://127.0.0.1:{self.port()}/{path}", "--next"]
+            words += ["-u", f"{self.login}:{self.password}", *options,
+                      f"pop3://127.0.0.1:{self.port()}/{path}", "--next"]
         self.sessions += 1
         return run("curl", "-s", *words[:-1])
 
     def turn(self):
-        there = [line.decode().split() for line in self.ask(("", "-X", "UIDL")).splitlines() if line]
+        there = [line.decode().split()
+                 for line in self.ask(("", "-X", "UIDL")).splitlines() if line]
         new = [pair for pair in there if pair[1] not in self.known]
         if new:
             self.got += names_in(self.ask(*[(number,) for number, _ in new]))
@@ -168,21 +176,27 @@ class Curl(Device):
 
 
 class Mutt(Device):
-    """Copies what is new to a mailbox of its own, then removes all. Its cache knows them by UIDL."""
+    """Copies what is new to a mailbox of its own, then removes all. Its cache knows them by
+    UIDL."""
 
     def press(self, keys):
-        config = self.write("muttrc", f"""set pop_user="{self.login}" pop_pass="{self.password}" pop_authenticators="user"
-set ssl_starttls=no ssl_force_tls=no message_cachedir="{self.folder}/cache" folder="{self.folder}" wait_key=no
-set delete=yes confirmappend=no confirmcreate=no copy=no quit=yes timeout=1 sleep_time=0 move=no pop_checkinterval=1000
+        config = self.write("muttrc",
+                            f"""set pop_user="{self.login}" pop_pass="{self.password}"
+set pop_authenticators="user" ssl_starttls=no ssl_force_tls=no
+set message_cachedir="{self.folder}/cache" folder="{self.folder}" wait_key=no
+set delete=yes confirmappend=no confirmcreate=no copy=no quit=yes timeout=1 sleep_time=0 move=no
+set pop_checkinterval=1000
 push "{keys}<quit>"
 """)
         # In an empty mailbox it forgets the keys that it was given.
-        terminal("mutt", "-n", "-F", config, "-f", f"pop://127.0.0.1:{self.port()}/", home=self.folder, idle_keys=b"q")
+        terminal("mutt", "-n", "-F", config, "-f", f"pop://127.0.0.1:{self.port()}/",
+                 home=self.folder, idle_keys=b"q")
         self.sessions += 1
 
     def turn(self):
         mbox = self.folder / "mbox"
-        self.press(f"<tag-pattern>~U<enter><tag-prefix-cond><copy-message><kill-line>{mbox}<enter><end-cond>")
+        self.press("<tag-pattern>~U<enter><tag-prefix-cond>"
+                   f"<copy-message><kill-line>{mbox}<enter><end-cond>")
         if mbox.exists():
             self.got += names_in(mbox.read_bytes())
             mbox.unlink()

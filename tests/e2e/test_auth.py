@@ -1,5 +1,5 @@
-"""App passwords, and SCRAM as a client sees it: with our own client, where each byte can be wrong, and with
-gsasl, msmtp, mpop, mbsync and mutt."""
+"""App passwords, and SCRAM as a client sees it: with our own client, where each byte can be wrong,
+and with gsasl, msmtp, mpop, mbsync and mutt."""
 import base64
 import contextlib
 import hashlib
@@ -19,7 +19,8 @@ from messages import text
 from test_clients import terminal
 
 ANN, BEN = "ann@example.test", "ben@example.test"
-LETTER = text(f"From: {BEN}", f"To: {ANN}", "Subject: one", "Date: Tue, 03 Nov 2026 10:11:12 +0000", "", "x")
+LETTER = text(f"From: {BEN}", f"To: {ANN}", "Subject: one", "Date: Tue, 03 Nov 2026 10:11:12 +0000",
+              "", "x")
 PASSWORDS = "[auth]\nscram = app-passwords\n"
 
 
@@ -49,15 +50,18 @@ def refused(what):
 
 def test_app_passwords():
     with server_with() as server:
-        phone, mail = add(server, "Ann's phone"), add(server, "büro", "--protocols", "imap,submission")
+        phone, mail = add(server, "Ann's phone"), add(server, "büro", "--protocols",
+                                                      "imap,submission")
         for secret in (phone, mail):
             server.imap(ANN, secret).logout()
             server.submission(ANN, secret).quit()
         server.pop3(ANN, phone).quit()
-        assert "[AUTH] this app password is not for this protocol" in refused(lambda: server.pop3(ANN, mail))
+        told = refused(lambda: server.pop3(ANN, mail))
+        assert "[AUTH] this app password is not for this protocol" in told
         assert "device=\"Ann's phone\"" in server.log()
         listed = server.run("account", "app-password", "list", ANN).stdout.splitlines()
-        assert [line.split("\t")[:2] for line in listed] == [["Ann's phone", "all"], ["büro", "imap,submission"]]
+        assert [line.split("\t")[:2] for line in listed] == [["Ann's phone", "all"],
+                                                             ["büro", "imap,submission"]]
         assert not any("never" in line for line in listed), listed
         # The account's own password, and another account, know nothing of them.
         server.imap(ANN).logout()
@@ -77,13 +81,15 @@ def test_app_password_commands():
         server.account(ANN)
         add(server, "one")
         for words, told in (((ANN, "one"), "exists"), ((ANN, ""), "bad"), ((ANN, "x" * 65), "bad"),
-                            ((BEN, "one"), "not found"), ((ANN, "two", "--protocols", "http"), "imap, pop3"),
+                            ((BEN, "one"), "not found"),
+                            ((ANN, "two", "--protocols", "http"), "imap, pop3"),
                             ((ANN, "two", "--protocols", ""), "protocols")):
             done = server.run("account", "app-password", "add", *words, check=False)
             assert done.returncode == 1 and told in done.stderr, (words, done.stderr)
         done = server.run("account", "app-password", "remove", ANN, "two", check=False)
         assert done.returncode == 1 and "two: not found" in done.stderr
-        assert server.run("account", "app-password", "list", ANN).stdout.startswith("one\tall\tmade ")
+        assert server.run("account", "app-password", "list",
+                          ANN).stdout.startswith("one\tall\tmade ")
         server.run("account", "app-password", "remove", ANN, "one")
         assert server.run("account", "app-password", "list", ANN).stdout == ""
     with Server() as server:
@@ -109,8 +115,8 @@ def idling(server, *login):
 
 
 def sessions(server, *login):
-    """One of each protocol in the middle of something: IMAP idling, POP3 with a message marked for deletion,
-    submission with half a message sent."""
+    """One of each protocol in the middle of something: IMAP idling, POP3 with a message marked for
+    deletion, submission with half a message sent."""
     pop3 = server.pop3(*login)
     pop3.dele(1)
     letter = server.submission(*login)
@@ -197,7 +203,8 @@ def test_fewer_protocols():
         assert server.run("account", "app-password", "list", ANN).stdout.startswith("phone\timap\t")
         server.run("account", "app-password", "restrict", ANN, "phone", "--protocols", "all")
         server.pop3(ANN, phone).quit()
-        for words, status, told in ((("phone",), 2, "use it as"), (("x", "--protocols", "imap"), 1, "not found"),
+        for words, status, told in ((("phone",), 2, "use it as"),
+                                    (("x", "--protocols", "imap"), 1, "not found"),
                                     (("phone", "--protocols", "http"), 1, "imap, pop3")):
             done = server.run("account", "app-password", "restrict", ANN, *words, check=False)
             assert done.returncode == status and told in done.stderr, (words, done.stderr)
@@ -210,7 +217,8 @@ class Scram:
 
     def __init__(self, name, password, user=ANN, header="n,,", data=b"", change=lambda s: s):
         self.hash = "sha1" if "SHA-1" in name else "sha256"
-        self.name, self.user, self.password, self.header, self.data = name, user, password, header, data
+        self.name, self.user, self.password = name, user, password
+        self.header, self.data = header, data
         self.change, self.turn = change, 0
 
     def mac(self, key, message):
@@ -229,7 +237,8 @@ class Scram:
         bound = base64.b64encode(self.header.encode() + self.data).decode()
         last = f"c={bound},r={self.fields['r']}"
         message = f"{self.bare},{first},{last}".encode()
-        salted = hashlib.pbkdf2_hmac(self.hash, self.password.encode(), base64.b64decode(self.fields["s"]),
+        salted = hashlib.pbkdf2_hmac(self.hash, self.password.encode(),
+                                     base64.b64decode(self.fields["s"]),
                                      int(self.fields["i"]))
         client = self.mac(salted, b"Client Key")
         signature = self.mac(hashlib.new(self.hash, client).digest(), message)
@@ -274,10 +283,12 @@ def test_scram_in_each_protocol():
                 way(server, Scram(name, secrets[3], user="Ann+tag@example.test"))
             refused(lambda: way(server, Scram("SCRAM-SHA-256", secrets[0][:-1] + "?")))
         server.run("account", "app-password", "remove", ANN, "device 0")
-        assert "AUTHENTICATIONFAILED" in refused(lambda: by_imap(server, Scram("SCRAM-SHA-256", secrets[0])))
+        first = Scram("SCRAM-SHA-256", secrets[0])
+        assert "AUTHENTICATIONFAILED" in refused(lambda: by_imap(server, first))
         only = add(server, "only imap", "--protocols", "imap")
         by_imap(server, Scram("SCRAM-SHA-256", only))
-        assert "not for this protocol" in refused(lambda: by_pop3(server, Scram("SCRAM-SHA-256", only)))
+        assert "not for this protocol" in refused(lambda: by_pop3(server,
+                                                                  Scram("SCRAM-SHA-256", only)))
         server.run("account", "disable", ANN)
         assert "disabled" in refused(lambda: by_imap(server, Scram("SCRAM-SHA-256", secrets[1])))
 
@@ -313,8 +324,10 @@ def test_names_that_do_not_exist_look_the_same():
 def test_damaged_proofs():
     with server_with() as server:
         secret = add(server, "one")
-        for change in (lambda s: s[:-5] + "AAAA=", lambda s: s.replace("c=biws", "c=eSws"), lambda s: s + ",x=y",
-                       lambda s: s.replace(",r=", ",r=x"), lambda s: "", lambda s: s[:20], lambda s: "\0" * 50):
+        for change in (lambda s: s[:-5] + "AAAA=", lambda s: s.replace("c=biws", "c=eSws"),
+                       lambda s: s + ",x=y",
+                       lambda s: s.replace(",r=", ",r=x"), lambda s: "", lambda s: s[:20],
+                       lambda s: "\0" * 50):
             refused(lambda: by_imap(server, Scram("SCRAM-SHA-256", secret, change=change)))
         by_imap(server, Scram("SCRAM-SHA-256", secret))
 
@@ -368,13 +381,16 @@ def test_channel_binding():
     with server_with() as server:
         secret = add(server, "one")
         v12, v13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
-        for version, kind in ((v12, "tls-unique"), (v12, "tls-server-end-point"), (v13, "tls-server-end-point")):
+        for version, kind in ((v12, "tls-unique"), (v12, "tls-server-end-point"),
+                              (v13, "tls-server-end-point")):
             for name in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"):
                 client = tls_client(server, version)
                 by_imap(server, Scram(password=secret, **bound(server, client, kind, name)), client)
         # The binding of another channel: somebody stands in between.
         other, client = tls_client(server, v12), tls_client(server, v12)
-        refused(lambda: by_imap(server, Scram(password=secret, **bound(server, other, "tls-unique")), client))
+        refused(lambda: by_imap(server,
+                                Scram(password=secret, **bound(server, other, "tls-unique")),
+                                client))
         # Kinds that this channel does not have.
         for version, kind in ((v13, "tls-unique"), (v12, "tls-exporter"), (v13, "tls-other")):
             client = tls_client(server, version)
@@ -385,7 +401,8 @@ def test_channel_binding():
         refused(lambda: by_imap(server, Scram("SCRAM-SHA-256", secret, header="y,,"), client))
         by_imap(server, Scram("SCRAM-SHA-256", secret, header="y,,"))
         assert "AUTH=SCRAM-SHA-256-PLUS" in tls_client(server, v13).capabilities
-        refused(lambda: by_imap(server, Scram("SCRAM-SHA-256-PLUS", secret, header="p=tls-unique,,")))
+        refused(lambda: by_imap(server,
+                                Scram("SCRAM-SHA-256-PLUS", secret, header="p=tls-unique,,")))
 
 
 class Resumed(imaplib.IMAP4_SSL):
@@ -397,7 +414,8 @@ class Resumed(imaplib.IMAP4_SSL):
 
     def _create_socket(self, timeout):
         plain = imaplib.IMAP4._create_socket(self, timeout)
-        return self.ssl_context.wrap_socket(plain, server_hostname=self.host, session=self.other.sock.session)
+        return self.ssl_context.wrap_socket(plain, server_hostname=self.host,
+                                            session=self.other.sock.session)
 
 
 def test_channel_binding_of_a_resumed_session():
@@ -421,7 +439,8 @@ def test_mechanisms_in_pop3():
         names = ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"]
         assert plain.capa()["SASL"] == names
         assert [x.decode() for x in plain._longcmd("AUTH")[1]] == names
-        assert tls.capa()["SASL"] == ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1",
+        assert tls.capa()["SASL"] == ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS",
+                                      "SCRAM-SHA-1",
                                       "PLAIN", "LOGIN"]
         assert "APOP" in refused(lambda: plain._shortcmd("APOP ann@example.test 0123456789abcdef"))
 
@@ -430,8 +449,10 @@ def test_mechanisms_in_pop3():
 
 def gsasl(server, protocol, mechanism, password, *more):
     port = server.ports["imap" if protocol == "imap" else "submission"]
-    done = subprocess.run(["gsasl", f"--connect=127.0.0.1:{port}", f"--{protocol}", "-m", mechanism, "-a", ANN,
-                           "-p", password, f"--x509-ca-file={server.data}/tls/certificate.pem", *more],
+    done = subprocess.run(["gsasl", f"--connect=127.0.0.1:{port}", f"--{protocol}", "-m", mechanism,
+                           "-a", ANN,
+                           "-p", password, f"--x509-ca-file={server.data}/tls/certificate.pem",
+                           *more],
                           input=b"", capture_output=True, timeout=60)
     return done.returncode
 
@@ -442,8 +463,10 @@ def test_gsasl():
         for protocol in ("imap", "smtp"):
             for name in ("SCRAM-SHA-256", "SCRAM-SHA-1"):
                 assert gsasl(server, protocol, name, secret, "--no-starttls") == 0, (protocol, name)
-                assert gsasl(server, protocol, name, secret, "--starttls", "--no-cb") == 0, (protocol, name)
-                assert gsasl(server, protocol, f"{name}-PLUS", secret, "--starttls") == 0, (protocol, name)
+                assert gsasl(server, protocol, name, secret, "--starttls",
+                             "--no-cb") == 0, (protocol, name)
+                assert gsasl(server, protocol, f"{name}-PLUS", secret,
+                             "--starttls") == 0, (protocol, name)
                 assert gsasl(server, protocol, f"{name}-PLUS", secret, "--starttls",
                              "--priority=NORMAL:-VERS-TLS1.3") == 0, (protocol, name)
                 assert gsasl(server, protocol, f"{name}-PLUS", "wrong", "--starttls") == 1
@@ -460,14 +483,16 @@ def test_msmtp_and_mpop():
     with server_with() as server:
         secret = add(server, "one")
         for name in ("scram-sha-256", "scram-sha-1"):
-            for tls, sending, fetching in (("off", "submission", "pop3"), ("on", "submissions", "pop3s")):
+            for tls, sending, fetching in (("off", "submission", "pop3"),
+                                           ("on", "submissions", "pop3s")):
                 # Two to be wrong: from the fourth failure of a name on answers wait.
                 for user, password in ((ANN, secret), (ANN if tls == "on" else BEN, "wrong")):
                     good = password != "wrong"
                     common = f"host 127.0.0.1\nauth {name}\nuser {user}\ntls {tls}\n" + (
                         "tls_starttls off\ntls_certcheck off\n" if tls == "on" else "")
                     config = server.folder / "rc"
-                    config.write_text(f"account default\nport {server.ports[sending]}\nfrom {ANN}\n{common}"
+                    config.write_text(f"account default\nport {server.ports[sending]}\nfrom {ANN}\n"
+                                      f"{common}"
                                       f"password {password}\n")
                     config.chmod(0o600)
                     status = run("msmtp", "-C", config, ANN, input=LETTER.replace(b"\r\n", b"\n"))
@@ -488,7 +513,8 @@ def test_programs_that_choose_for_themselves():
             lmtp.sendmail(BEN, [ANN], LETTER)
         url = f"imap://127.0.0.1:{server.ports['imap']}/"
         config = server.folder / "muttrc"
-        config.write_text(f'set imap_user="{ANN}" imap_pass="{secret}" folder="{url}" spoolfile="{url}INBOX"\n'
+        config.write_text(f'set imap_user="{ANN}" imap_pass="{secret}"\n'
+                          f'set folder="{url}" spoolfile="{url}INBOX"\n'
                           'set ssl_starttls=no ssl_force_tls=no delete=yes quit=yes move=no\n'
                           'push "<flag-message><sync-mailbox><quit>"\n')
         terminal("mutt", "-n", "-F", config, "-f", f"{url}INBOX", home=server.folder)
@@ -497,9 +523,12 @@ def test_programs_that_choose_for_themselves():
         assert imap.search(None, "FLAGGED")[1] == [b"1"]
         imap.logout()
         (server.folder / "mail").mkdir()
-        config.write_text(f'IMAPAccount a\nHost localhost\nPort {server.ports["imap"]}\nUser {ANN}\n'
-                          f'Pass "{secret}"\nSSLType None\nAuthMechs SCRAM-SHA-256\n\nIMAPStore far\nAccount a\n\n'
-                          f"MaildirStore near\nPath {server.folder}/mail/\nInbox {server.folder}/mail/INBOX\n\n"
-                          "Channel all\nFar :far:\nNear :near:\nCreate Near\nSync Pull\nSyncState *\n")
+        config.write_text(f'IMAPAccount a\nHost localhost\nPort {server.ports["imap"]}\n'
+                          f'User {ANN}\nPass "{secret}"\nSSLType None\n'
+                          'AuthMechs SCRAM-SHA-256\n\nIMAPStore far\nAccount a\n\n'
+                          f"MaildirStore near\nPath {server.folder}/mail/\n"
+                          f"Inbox {server.folder}/mail/INBOX\n\n"
+                          "Channel all\nFar :far:\nNear :near:\nCreate Near\nSync Pull\n"
+                          "SyncState *\n")
         assert run("mbsync", "-c", config, "-a") == 0
         eventually(lambda: server.log().count("device=one") >= 3)

@@ -19,12 +19,14 @@ SECURITY = ("plain", "starttls", "tls")
 
 def letter(subject, body="hello"):
     return text(f"From: {BEN}", f"To: {ANN}", f"Subject: {subject}",
-                "Date: Tue, 03 Nov 2026 10:11:12 +0000", f"Message-ID: <{subject}@example.test>", "", body)
+                "Date: Tue, 03 Nov 2026 10:11:12 +0000", f"Message-ID: <{subject}@example.test>",
+                "", body)
 
 
 def run(*command, input=None, env=None, codes=(0,), cwd=None):
     """Runs a client; its output is in the error when it ends otherwise than hoped."""
-    done = subprocess.run([str(c) for c in command], input=input, capture_output=True, timeout=120, cwd=cwd,
+    done = subprocess.run([str(c) for c in command], input=input, capture_output=True, timeout=120,
+                          cwd=cwd,
                           env={**os.environ, **(env or {})})
     out = done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
     assert done.returncode in codes, f"{command[0]} ended with {done.returncode}:\n{out}"
@@ -57,7 +59,8 @@ def subjects(server, mailbox="INBOX", login=ANN):
 
 
 def port_of(server, protocol, security):
-    names = {"imap": ("imap", "imaps"), "pop3": ("pop3", "pop3s"), "smtp": ("submission", "submissions")}
+    names = {"imap": ("imap", "imaps"), "pop3": ("pop3", "pop3s"),
+             "smtp": ("submission", "submissions")}
     return server.ports[names[protocol][security == "tls"]]
 
 
@@ -69,7 +72,8 @@ def test_curl_sends():
         path.write_bytes(letter("curl"))
         for security in SECURITY:
             scheme = "smtps" if security == "tls" else "smtp"
-            run("curl", "-sSk", *(["--ssl-reqd"] if security == "starttls" else []), "-u", f"{BEN}:{PASSWORD}",
+            run("curl", "-sSk", *(["--ssl-reqd"] if security == "starttls" else []), "-u",
+                f"{BEN}:{PASSWORD}",
                 f"{scheme}://127.0.0.1:{port_of(server, 'smtp', security)}", "--mail-from", BEN,
                 "--mail-rcpt", ANN, "-T", path)
         assert subjects(server) == ["curl"] * 3
@@ -79,15 +83,20 @@ def test_swaks_sends():
     with server_with() as server:
         for security, option in zip(SECURITY, ((), ("--tls",), ("--tls-on-connect",))):
             for mechanism in ("PLAIN", "LOGIN"):
-                run("swaks", "--server", "127.0.0.1", "--port", port_of(server, "smtp", security), *option,
-                    "--auth", mechanism, "--auth-user", BEN, "--auth-password", PASSWORD, "--from", BEN,
+                run("swaks", "--server", "127.0.0.1", "--port", port_of(server, "smtp", security),
+                    *option,
+                    "--auth", mechanism, "--auth-user", BEN, "--auth-password", PASSWORD, "--from",
+                    BEN,
                     "--to", ANN, "--header", f"Subject: {security} {mechanism}")
-        run("swaks", "--server", "127.0.0.1", "--port", server.ports["smtp"], "--from", "x@elsewhere.test",
+        run("swaks", "--server", "127.0.0.1", "--port", server.ports["smtp"], "--from",
+            "x@elsewhere.test",
             "--to", ANN, "--tls", "--header", "Subject: from outside")
-        run("swaks", "--protocol", "LMTP", "--server", "127.0.0.1", "--port", server.ports["lmtp"], "--to", ANN,
+        run("swaks", "--protocol", "LMTP", "--server", "127.0.0.1", "--port", server.ports["lmtp"],
+            "--to", ANN,
             "--header", "Subject: by lmtp")
         # 24: no recipient was taken.
-        run("swaks", "--server", "127.0.0.1", "--port", server.ports["smtp"], "--to", "who@example.test",
+        run("swaks", "--server", "127.0.0.1", "--port", server.ports["smtp"], "--to",
+            "who@example.test",
             codes=(24,))
         assert len(subjects(server)) == 8
 
@@ -98,11 +107,13 @@ def test_msmtp_sends():
             tls = {"plain": "tls off", "starttls": "tls on\ntls_starttls on",
                    "tls": "tls on\ntls_starttls off"}[security]
             config = server.folder / "msmtprc"
-            config.write_text(f"account default\nhost 127.0.0.1\nport {port_of(server, 'smtp', security)}\n"
+            config.write_text(f"account default\nhost 127.0.0.1\n"
+                              f"port {port_of(server, 'smtp', security)}\n"
                               f"from {BEN}\nauth plain\nuser {BEN}\npassword {PASSWORD}\n{tls}\n"
                               "tls_certcheck off\n")
             config.chmod(0o600)
-            run("msmtp", "-C", config, ANN, input=letter(f"msmtp {security}").replace(b"\r\n", b"\n"))
+            run("msmtp", "-C", config, ANN,
+                input=letter(f"msmtp {security}").replace(b"\r\n", b"\n"))
         assert subjects(server) == [f"msmtp {s}" for s in SECURITY]
 
 
@@ -127,7 +138,8 @@ def test_smtplib_sends():
 def test_curl_reads_by_imap():
     with server_with(letter("one"), letter("two")) as server:
         for security in SECURITY:
-            base = f"{'imaps' if security == 'tls' else 'imap'}://127.0.0.1:{port_of(server, 'imap', security)}"
+            scheme = "imaps" if security == "tls" else "imap"
+            base = f"{scheme}://127.0.0.1:{port_of(server, 'imap', security)}"
             curl = ["curl", "-sSk", *(["--ssl-reqd"] if security == "starttls" else []),
                     "-u", f"{ANN}:{PASSWORD}"]
             assert b"Trash" in run(*curl, base + "/")
@@ -146,7 +158,8 @@ def test_curl_reads_by_imap():
 def test_curl_reads_by_pop3():
     with server_with(letter("one"), letter("two")) as server:
         for security in SECURITY:
-            base = f"{'pop3s' if security == 'tls' else 'pop3'}://127.0.0.1:{port_of(server, 'pop3', security)}"
+            scheme = "pop3s" if security == "tls" else "pop3"
+            base = f"{scheme}://127.0.0.1:{port_of(server, 'pop3', security)}"
             curl = ["curl", "-sSk", *(["--ssl-reqd"] if security == "starttls" else []),
                     "-u", f"{ANN}:{PASSWORD}"]
             assert len(run(*curl, base + "/").split(b"\r\n")) == 3
@@ -195,7 +208,8 @@ SyncState *
 
 def mbsync(config):
     """What it did, as it tells at its end: +new *flags #expunged, far and near."""
-    done = subprocess.run(["mbsync", "-c", str(config), "-a", "-V"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["mbsync", "-c", str(config), "-a", "-V"], capture_output=True, text=True,
+                          timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -221,7 +235,8 @@ def test_mbsync():
             one.rename(inbox / "cur" / (one.name.split(":")[0] + ":2,FS"))
             two = next(f for f in maildir_files(inbox) if b"Subject: two" in f.read_bytes())
             two.rename(inbox / "cur" / (two.name.split(":")[0] + ":2,T"))
-            (mail / "Drafts" / "new" / "local.1.x").write_bytes(letter("draft").replace(b"\r\n", b"\n"))
+            draft = letter("draft").replace(b"\r\n", b"\n")
+            (mail / "Drafts" / "new" / "local.1.x").write_bytes(draft)
             with server.lmtp() as lmtp:
                 lmtp.sendmail(BEN, [ANN], letter("four"))
             mbsync(config)
@@ -274,12 +289,14 @@ verbose = 2
 
 
 def test_getmail():
-    """Python's own SSL default would refuse a self-signed certificate; getmail does not check it."""
+    """Python's own SSL default would refuse a self-signed certificate; getmail does not check
+    it."""
     for kind in ("imap", "pop3"):
         for security in ("plain", "tls"):
             with server_with(letter("one"), letter("two")) as server:
                 assert getmail(server, kind, security, False) == 2
-                assert getmail(server, kind, security, False) == 2  # leaves a copy, takes nothing twice
+                # leaves a copy, takes nothing twice
+                assert getmail(server, kind, security, False) == 2
                 with server.lmtp() as lmtp:
                     lmtp.sendmail(BEN, [ANN], letter("three"))
                 assert getmail(server, kind, security, False) == 3
@@ -295,12 +312,15 @@ def fetchmail(server, kind, security, *options):
     folder = server.folder / f"fetchmail-{kind}-{security}"
     folder.mkdir(exist_ok=True)
     config = folder / "rc"
-    ssl = {"plain": "sslproto ''", "starttls": "sslproto TLS1.2+ no sslcertck", "tls": "ssl no sslcertck"}
-    config.write_text(f"""poll 127.0.0.1 service {port_of(server, kind, security)} protocol {kind.upper()}
+    ssl = {"plain": "sslproto ''", "starttls": "sslproto TLS1.2+ no sslcertck",
+           "tls": "ssl no sslcertck"}
+    port = port_of(server, kind, security)
+    config.write_text(f"""poll 127.0.0.1 service {port} protocol {kind.upper()}
 user "{ANN}" password "{PASSWORD}" {ssl[security]} mda "cat >> {folder}/mbox"
 """)
     config.chmod(0o600)
-    run("fetchmail", "-f", config, "--idfile", folder / "ids", "--pidfile", folder / "pid", "--uidl", *options,
+    run("fetchmail", "-f", config, "--idfile", folder / "ids", "--pidfile", folder / "pid",
+        "--uidl", *options,
         codes=(0, 1), env={"HOME": str(folder), "FETCHMAILHOME": str(folder)})
     box = folder / "mbox"
     return box.read_bytes().count(b"Subject:") if box.exists() else 0
@@ -328,8 +348,10 @@ def test_mpop():
             tls = {"plain": "tls off", "starttls": "tls on\ntls_starttls on",
                    "tls": "tls on\ntls_starttls off"}[security]
             config = folder / "rc"
-            config.write_text(f"account default\nhost 127.0.0.1\nport {port_of(server, 'pop3', security)}\n"
-                              f"auth plain\nuser {ANN}\npassword {PASSWORD}\n{tls}\ntls_certcheck off\n"
+            config.write_text(f"account default\nhost 127.0.0.1\n"
+                              f"port {port_of(server, 'pop3', security)}\n"
+                              f"auth plain\nuser {ANN}\npassword {PASSWORD}\n{tls}\n"
+                              f"tls_certcheck off\n"
                               f"uidls_file {folder}/uidls\ndelivery maildir {folder}/md\n")
             config.chmod(0o600)
             run("mpop", "-C", config, "--keep=on")
@@ -348,8 +370,10 @@ def mutt(server, security, keys, mailbox="INBOX"):
     scheme = "imaps" if security == "tls" else "imap"
     url = f"{scheme}://127.0.0.1:{port_of(server, 'imap', security)}/"
     config = server.folder / "muttrc"
-    config.write_text(f"""set imap_user="{ANN}" imap_pass="{PASSWORD}" folder="{url}" spoolfile="{url}INBOX"
-set ssl_starttls={'yes' if security == 'starttls' else 'no'} ssl_force_tls={'no' if security == 'plain' else 'yes'}
+    config.write_text(f"""set imap_user="{ANN}" imap_pass="{PASSWORD}"
+set folder="{url}" spoolfile="{url}INBOX"
+set ssl_starttls={'yes' if security == 'starttls' else 'no'}
+set ssl_force_tls={'no' if security == 'plain' else 'yes'}
 set ssl_verify_host=no ssl_verify_dates=no certificate_file="{server.data}/tls/certificate.pem"
 set header_cache="{server.folder}/cache" wait_key=no delete=yes confirmappend=no copy=no quit=yes
 set timeout=1 mail_check=1 move=no trash="" postponed="{url}Drafts" imap_check_subscribed=no
@@ -359,8 +383,8 @@ push "{keys}"
 
 
 def terminal(*command, home, idle_keys=b""):
-    """Runs a program in a terminal of its own until it ends. When it has shown nothing new for a second it gets
-    the keys."""
+    """Runs a program in a terminal of its own until it ends. When it has shown nothing new for a
+    second it gets the keys."""
     pid, fd = pty.fork()
     if pid == 0:
         os.environ.update(TERM="xterm", HOME=str(home))
@@ -386,7 +410,8 @@ def test_mutt():
         with server_with(letter("one"), letter("two"), letter("three")) as server:
             # Flag the first, move the second to Archive, delete the third.
             mutt(server, security, "<first-entry><flag-message>"
-                 "<save-message><kill-line>=Archive<enter><last-entry><delete-message><sync-mailbox><quit>")
+                 "<save-message><kill-line>=Archive<enter>"
+                 "<last-entry><delete-message><sync-mailbox><quit>")
             assert subjects(server) == ["one"], (security, subjects(server))
             assert subjects(server, "Archive") == ["two"]
             imap = server.imap(ANN)
@@ -418,7 +443,8 @@ def test_imaplib():
             assert imap.copy("1", "Work")[0] == "OK"
             assert imap.store("2", "+FLAGS", r"(\Deleted)")[0] == "OK"
             assert imap.expunge()[1] == [b"2"]
-            assert imap.append("Work", r"(\Seen)", imaplib.Time2Internaldate(1e9), letter("three"))[0] == "OK"
+            assert imap.append("Work", r"(\Seen)", imaplib.Time2Internaldate(1e9),
+                               letter("three"))[0] == "OK"
             assert imap.select("Work")[1] == [b"2"]
             assert imap.search(None, "SUBJECT", "three")[1] == [b"2"]
             assert imap.uid("SEARCH", "SEEN")[1] == [b"2"]

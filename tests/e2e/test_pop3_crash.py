@@ -1,6 +1,6 @@
-"""kill -9 between DELE and QUIT, and within QUIT: of what a client wanted removed all is removed, or nothing, whatever the
-policy; the device's view, the mailboxes, the ledger and the journal agree on which; and a QUIT that is said again
-does not count twice."""
+"""kill -9 between DELE and QUIT, and within QUIT: of what a client wanted removed all is removed,
+or nothing, whatever the policy; the device's view, the mailboxes, the ledger and the journal agree
+on which; and a QUIT that is said again does not count twice."""
 import contextlib
 import random
 import re
@@ -39,7 +39,8 @@ class Client:
         out = []
         for i in range(int(self.ask("STAT").split()[1])):
             self.ask(f"TOP {i + 1} 0")
-            out += [line[9:].decode() for line in self.wire.until(b".") if line.startswith(b"Subject: ")]
+            out += [line[9:].decode()
+                    for line in self.wire.until(b".") if line.startswith(b"Subject: ")]
         return out
 
     def last_line(self):
@@ -93,7 +94,8 @@ def check(server, policy, gone, sent):
     stays = [n for n in sent if n not in gone or policy in ("keep", "read")]
     assert subjects(server, login=address) == stays, policy
     for mailbox in ("Archive", "Trash"):
-        assert sorted(subjects(server, mailbox, address)) == (sorted(gone) if mailbox == where else []), policy
+        assert sorted(subjects(server, mailbox, address)) == (sorted(gone) if mailbox == where
+                                                              else []), policy
     assert view(server, login_of("phone", address)) == [n for n in sent if n not in gone], policy
     assert view(server, login_of("desk", address)) == sent, policy
     assert removed_count(server, policy, "phone") == len(gone), policy
@@ -106,8 +108,9 @@ def check(server, policy, gone, sent):
 
 
 def kill_in_quit(server, policies, moment, before_quit):
-    """A round: new mail, sessions that mark it, QUIT by all, death at the moment. Then all or nothing, for each; and
-    the same again until the server says +OK. Returns how many had happened before the kill."""
+    """A round: new mail, sessions that mark it, QUIT by all, death at the moment. Then all or
+    nothing, for each; and the same again until the server says +OK. Returns how many had happened
+    before the kill."""
     sessions = {}
     for policy, (gone, sent) in policies.items():
         names = [f"m{len(sent) + i}" for i in range(N)]
@@ -184,7 +187,8 @@ def test_killed_between_dele_and_quit():
             with server.lmtp() as lmtp:
                 for i in range(3):
                     lmtp.sendmail(BEN, [address], letter(f"m{i}"))
-        clients = {policy: Client(server, login_of("phone", address_of(policy))) for policy in POLICIES}
+        clients = {policy: Client(server, login_of("phone", address_of(policy)))
+                   for policy in POLICIES}
         for client in clients.values():
             client.delete(3)
         server.kill()
@@ -202,7 +206,8 @@ def test_killed_between_dele_and_quit():
 
 
 def test_killed_within_a_quit_of_many_parts():
-    """QUIT of more than a thousand messages goes in parts, each of which is whole; the moment is searched for."""
+    """QUIT of more than a thousand messages goes in parts, each of which is whole; the moment is
+    searched for."""
     n = 2500
     with Server() as server:
         address, login = address_of("trash"), login_of("phone", address_of("trash"))
@@ -246,6 +251,7 @@ def look_at_parts(server, n, before):
     left = int(client.ask("STAT").split()[1])
     client.wire.close()
     assert (n - left) % 1000 == 0 or left == 0, left
-    assert len(subjects(server, login=address)) == left and len(subjects(server, "Trash", address)) == n - left
+    assert len(subjects(server, login=address)) == left
+    assert len(subjects(server, "Trash", address)) == n - left
     assert removed_count(server, "trash", "phone") == before + n - left
     return left

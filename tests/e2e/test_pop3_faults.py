@@ -1,5 +1,6 @@
-"""POP3 while memory fails or the disk is slow: each verb says -ERR [SYS/TEMP] and the session goes on; QUIT removes what
-was marked or says that it did not, whatever the policy, and counts nothing twice. Needs a build with -Dfaults=true."""
+"""POP3 while memory fails or the disk is slow: each verb says -ERR [SYS/TEMP] and the session goes
+on; QUIT removes what was marked or says that it did not, whatever the policy, and counts nothing
+twice. Needs a build with -Dfaults=true."""
 import base64
 import contextlib
 import re
@@ -10,7 +11,8 @@ from popdevices import login_of, quiet
 from test_clients import BEN, letter
 from test_pop3_crash import POLICIES, Client, address_of, check, rounds_of_kills, view
 
-# The allocation that fails, one after the other, and how many in a row have to be felt by nobody at the end.
+# The allocation that fails, one after the other, and how many in a row have to be felt by nobody at
+# the end.
 PLACES, ENOUGH = (*range(1, 40), *range(40, 400, 3)), 6
 SHORT = ("STAT", "LIST 1", "UIDL 1", "NOOP", "DELE 1", "RSET", "LANG en")
 LONG = ("CAPA", "LIST", "UIDL", "RETR 1", "TOP 1 1", "LANG")
@@ -98,7 +100,8 @@ def test_login_without_memory():
         refusals = closed = 0
         places = Places()
         for nth in places:
-            for dialogue in ((f"USER {address}", f"PASS {PASSWORD}"), (f"AUTH PLAIN {plain}",), ("CAPA", "QUIT")):
+            for dialogue in ((f"USER {address}", f"PASS {PASSWORD}"), (f"AUTH PLAIN {plain}",),
+                             ("CAPA", "QUIT")):
                 control.fault(memory=nth)
                 line = b""
                 with contextlib.suppress(OSError):
@@ -119,7 +122,8 @@ def test_login_without_memory():
 
 
 def come_again(server, policy, there):
-    """After a QUIT that was refused: nothing has happened, or all; then the program comes again. Whether it had to."""
+    """After a QUIT that was refused: nothing has happened, or all; then the program comes again.
+    Whether it had to."""
     login = login_of("phone", address_of(policy))
     left = view(server, login)
     assert left in (there, there[-1:]), (policy, there, left)
@@ -132,7 +136,8 @@ def come_again(server, policy, there):
 
 
 def test_quit_without_memory():
-    """-ERR, or it has happened; in either case the next try makes it whole, and all is counted once."""
+    """-ERR, or it has happened; in either case the next try makes it whole, and all is counted
+    once."""
     with Server() as server:
         server_with_policies(server)
         control, refusals, closed, repeated = Control(server), 0, 0, 0
@@ -160,7 +165,8 @@ def test_quit_without_memory():
                 gone += there[:-1]
             check(server, policy, gone, sent)
         assert refusals > 10, "the faults were not felt"
-        print(f"note: {refusals} refusals, {closed} of them closed connections; {repeated} QUITs had to be repeated")
+        print(f"note: {refusals} refusals, {closed} of them closed connections; {repeated} QUITs "
+              f"had to be repeated")
         server.stop()
         server.run("check", "--blobs")
         server.start()
