@@ -11,11 +11,11 @@
 #include "net/tls.h"
 
 /* Records are gathered up to this, and sent at once: a flight of the handshake, the ticket with the
- * greeting, four full records of a long answer, the last answer with the goodbye. */
+ * greeting, eight full records of a long answer, its end, the last answer with the goodbye. */
 enum {
-	GATHER_BYTES = 64 << 10,
-	GATHER_MAX = GATHER_BYTES + (20 << 10), /* and the record that passes it */
-	RECORD_EXTRA = 256                      /* more than what four records add */
+	GATHER_BYTES = 128 << 10,
+	GATHER_MAX = GATHER_BYTES + (40 << 10), /* the record that passes it, and the answer's end */
+	RECORD_EXTRA = 1 << 10                  /* more than what eight records add */
 };
 
 struct filter_tls {
@@ -74,7 +74,7 @@ static int
 bio_write(BIO *bio, const char *p, size_t len, size_t *ret_n)
 {
 	struct filter_tls *t = BIO_get_data(bio);
-	int                r = t->out.n >= GATHER_BYTES ? push(t) : 0;
+	int                r = t->out.n + len > GATHER_MAX ? push(t) : 0;
 
 	BIO_clear_retry_flags(bio);
 	*ret_n = 0;
@@ -127,6 +127,15 @@ tls_of(struct filter *f)
 	return CONTAINER_OF(f, struct filter_tls, filter);
 }
 
+/* SSL_get_error(3) wants the thread's error queue empty before a call. It is, nearly always: to see
+ * that costs a quarter of clearing it. */
+static void
+forget_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 /* What a call of OpenSSL that did not succeed means. */
 static int
 result_of(struct filter_tls *t, int ok)
@@ -155,7 +164,7 @@ tls_start(struct filter *f)
 	r = push(t);
 	if (r < 0)
 		return r;
-	ERR_clear_error();
+	forget_errors();
 	ok = SSL_accept(t->ssl);
 	if (ok == 1)
 		return 0; /* a ticket may be kept: it goes with the greeting */
@@ -175,7 +184,7 @@ tls_read(struct filter *f, char *to, size_t room)
 	size_t             n;
 	int                ok;
 
-	ERR_clear_error();
+	forget_errors();
 	ok = SSL_read_ex(t->ssl, to, room, &n);
 	return ok == 1 ? (ssize_t)n : result_of(t, ok);
 }
@@ -187,12 +196,12 @@ tls_write(struct filter *f, const char *p, size_t len)
 	size_t             n;
 	int                ok, r;
 
-	r = t->out.n >= GATHER_BYTES ? push(t) : 0;
+	r = t->out.n >= GATHER_BYTES && len > SSL3_RT_MAX_PLAIN_LENGTH ? push(t) : 0;
 	if (r < 0)
 		return r;
 	if (t->out.n == 0)
 		buf_room(&t->out, len < GATHER_BYTES ? len + RECORD_EXTRA : GATHER_MAX);
-	ERR_clear_error();
+	forget_errors();
 	ok = SSL_write_ex(t->ssl, p, len, &n);
 	if (ok == 1)
 		return (ssize_t)n;
@@ -220,9 +229,9 @@ tls_finish(struct filter *f)
 	if (t->failed || t->bidden || !SSL_is_init_finished(t->ssl))
 		return;
 	t->bidden = true;
-	ERR_clear_error();
+	forget_errors();
 	SSL_shutdown(t->ssl);
-	ERR_clear_error();
+	forget_errors();
 }
 
 static void
@@ -375,6 +384,6 @@ filter_tls_binding(struct filter *f, struct str type, struct buf *to)
 		r = bind_certificate(ssl, to);
 	else if (str_eq(type, STR("tls-unique")))
 		r = bind_unique(ssl, to);
-	ERR_clear_error();
+	forget_errors();
 	return r;
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -219,6 +220,8 @@ line_command(struct line_session *s, struct str word, struct str rest)
 	} else if (str_eq(word, STR("TLS"))) {
 		buf_printf(conn_output(s->conn), "%.*s\r\n",
 		    STR_ARG(conn_is_tls(s->conn) ? conn_tls_version(s->conn) : STR("-")));
+	} else if (str_eq(word, STR("SLIP"))) {
+		ERR_raise(ERR_LIB_USER, ERR_R_PASSED_INVALID_ARGUMENT);
 	} else if (str_eq(word, STR("SPIN"))) {
 		s->spin = true;
 	} else if (str_eq(word, STR("QUIT")) || str_eq(word, STR("LEAVE"))) {

@@ -10,6 +10,7 @@
  *   MAX n          conn_input_max, "ok"         BODY       until a line ".": no boundary, "stored"
  *   TLS            version or "-"               QUIT       "bye", then close
  *   FAT n          n bytes at once, then as PARK  LEAVE    conn_peer_ends, then as QUIT
+ *   SLIP           says nothing, leaves an error in the thread's queue of OpenSSL
  * WHY_TIMEOUT says "timeout", WHY_SHUTDOWN says "shutdown", and both close.
  */
 #ifndef TESTS_NET_RIG_H

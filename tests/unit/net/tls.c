@@ -137,6 +137,50 @@ test_big(void **state)
 	tls_drop(tls);
 }
 
+/* Puts a line on the wire in two parts; `between` is answered meanwhile. */
+static void
+send_in_halves(struct client *c, const char *line, struct client *between)
+{
+	BIO  *kept = BIO_new(BIO_s_mem());
+	char *p;
+	long  n;
+
+	assert_non_null(kept);
+	SSL_set0_wbio(c->ssl, kept);
+	client_send(c, line);
+	n = BIO_get_mem_data(kept, &p);
+	assert_int_equal(write(c->fd, p, (size_t)n / 2), n / 2);
+	client_ask(between, "ECHO between", "between");
+	assert_int_equal(write(c->fd, p + n / 2, (size_t)(n - n / 2)), n - n / 2);
+	SSL_set0_wbio(c->ssl, BIO_new_socket(c->fd, BIO_NOCLOSE));
+}
+
+/* What other code leaves in the thread's error queue is not taken for an error of the wire. */
+static void
+test_slips(void **state)
+{
+	struct tls        *tls = load_one();
+	struct net_options opt = { .workers = 1 };
+	struct rig         rig;
+	struct client      c, d;
+	int                port;
+
+	(void)state;
+	rig_start(&rig, &opt);
+	port = rig_listen(&rig, "127.0.0.1:0", LISTEN_TLS, tls);
+	open_tls(&c, port, NULL);
+	open_tls(&d, port, NULL);
+	for (int i = 0; i < 3; i++) {
+		client_send(&d, "SLIP\r\n");
+		send_in_halves(&c, "ECHO whole\r\n", &d);
+		client_expect(&c, "whole");
+	}
+	client_close(&c);
+	client_close(&d);
+	rig_stop(&rig);
+	tls_drop(tls);
+}
+
 /* --- names --- */
 
 static void
@@ -371,6 +415,7 @@ main(void)
 		cmocka_unit_test(test_implicit),
 		cmocka_unit_test(test_starttls),
 		cmocka_unit_test(test_big),
+		cmocka_unit_test(test_slips),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_versions),
