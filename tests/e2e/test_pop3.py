@@ -1,5 +1,5 @@
 """POP3 end to end: devices that each take all mail once, with the programs people use; the same
-bytes as Dovecot; what a crash, a slow reader and a large mailbox do to it."""
+bytes as Dovecot; what a slow reader and a large mailbox do to it."""
 import os
 import poplib
 import pwd
@@ -12,142 +12,20 @@ from dovecot import Dovecot, Pipe
 from harness import PASSWORD, Server, Wire, eventually
 from imapwire import Imap
 from messages import sized_message
-from test_clients import ANN, BEN, letter, run, server_with, subjects
+from popdevices import (Curl, Fetchmail, Getmail, Mpop, Mutt, Poplib, login_of, names_in, quiet,
+                        send)
+from test_clients import ANN, BEN, letter, server_with, subjects
 from test_corpus import all_messages
 
 
-def login_of(device):
-    return ANN.replace("@", f"+{device}@") if device else ANN
-
-
-def send(server, *names):
-    with server.lmtp() as lmtp:
-        for name in names:
-            lmtp.sendmail(BEN, [ANN], letter(name))
-
-
-def quiet(server):
-    """No alarm's letter comes between."""
-    server.run("account", "pop3", ANN, "--alarm", "off")
-
-
-def names_in(raw):
-    return re.findall(rb"^Subject: (\S+)", raw, re.M)
-
-
-# --- one turn of a device, by program: the names that it got ---
-
-class Device:
-    def __init__(self, server, name, keep):
-        self.server, self.login, self.keep, self.got = server, login_of(name), keep, []
-        self.folder = server.folder / f"device-{name}"
-        (self.folder / "new").mkdir(parents=True)
-        self.known = set()
-        self.number = 0
-
-    def port(self):
-        return self.server.ports["pop3"]
-
-    def write(self, name, text, mode=0o600):
-        path = self.folder / name
-        path.write_text(text)
-        path.chmod(mode)
-        return path
-
-    def deliver(self):
-        """A program that takes a message as a file."""
-        return self.write("deliver",
-                          f'#!/bin/sh\nexec cat >"$(mktemp {self.folder}/new/XXXXXXXX)"\n', 0o755)
-
-    def collect(self):
-        for path in (self.folder / "new").iterdir():
-            self.got += names_in(path.read_bytes())
-            path.unlink()
-
-
-class Poplib(Device):
-    def turn(self):
-        pop3 = self.server.pop3(self.login)
-        for line in pop3.uidl()[1]:
-            number, uidl = line.split()
-            if uidl not in self.known:
-                self.got += names_in(b"\n".join(pop3.retr(int(number))[1]))
-                self.known.add(uidl)
-            if not self.keep:
-                pop3.dele(int(number))
-        pop3.quit()
-
-
-class Getmail(Device):
-    def turn(self):
-        self.write("getmailrc", f"""[retriever]
-type = SimplePOP3Retriever
-server = 127.0.0.1
-port = {self.port()}
-username = {self.login}
-password = {PASSWORD}
-
-[destination]
-type = MDA_external
-path = {self.deliver()}
-allow_root_commands = true
-
-[options]
-delete = {not self.keep}
-read_all = false
-""")
-        run("getmail", f"--getmaildir={self.folder}", cwd=self.folder)
-        self.collect()
-
-
-class Fetchmail(Device):
-    def turn(self):
-        config = self.write("rc", f"""poll 127.0.0.1 service {self.port()} protocol POP3
-user "{self.login}" password "{PASSWORD}" sslproto '' mda "{self.deliver()}"
-""")
-        run("fetchmail", "-f", config, "--idfile", self.folder / "ids", "--pidfile",
-            self.folder / "pid", "--uidl",
-            *(["--keep"] if self.keep else ["--nokeep", "--all"]), codes=(0, 1),
-            env={"HOME": str(self.folder), "FETCHMAILHOME": str(self.folder)})
-        self.collect()
-
-
-class Mpop(Device):
-    def turn(self):
-        config = self.write("rc",
-                            f"account default\nhost 127.0.0.1\nport {self.port()}\nauth plain\n"
-                            f"user {self.login}\n"
-                                  f"password {PASSWORD}\ntls off\nuidls_file {self.folder}/uidls\n"
-                                  f"delivery mda {self.deliver()}\n")
-        run("mpop", "-C", config, f"--keep={'on' if self.keep else 'off'}")
-        self.collect()
-
-
-class Curl(Device):
-    """Reads what is new by UIDL, and deletes by the numbers."""
-
-    def ask(self, path="", *options):
-        return run("curl", "-s", "-u", f"{self.login}:{PASSWORD}",
-                   f"pop3://127.0.0.1:{self.port()}/{path}", *options)
-
-    def turn(self):
-        for number, uidl in (line.split() for line in self.ask("", "-X", "UIDL").splitlines()):
-            if uidl not in self.known:
-                self.got += names_in(self.ask(number.decode()))
-                self.known.add(uidl)
-        # Each of curl's runs is a session: the first message is deleted until none is left.
-        while not self.keep and b"1 " in self.ask():
-            self.ask("1", "-X", "DELE", "-I")
-
-
 def test_each_program_has_every_message_once():
-    """Nine devices on one account; all but three delete. What they delete is not lost for the
+    """Eleven devices on one account; all but four delete. What they delete is not lost for the
     others, nor for who comes later."""
     with server_with() as server:
         quiet(server)
         devices = [kind(server, f"{kind.__name__}{keep}".lower(), keep)
                    for kind in (Poplib, Getmail, Fetchmail, Mpop) for keep in (False, True)]
-        devices.append(Curl(server, "curl", False))
+        devices += [Curl(server, "curl", False), Mutt(server, "mutt", False)]
         devices.append(Poplib(server, "", False))
         sent = []
         for day in range(3):
@@ -165,40 +43,6 @@ def test_each_program_has_every_message_once():
         assert sorted(late.got) == sent
         for line in server.run("account", "devices", ANN).stdout.splitlines()[1:]:
             assert line.strip(), line
-
-
-def test_hundred_days():
-    """Three devices, at random: some delete, some keep, some connections break before QUIT."""
-    rng = random.Random(4)
-    with server_with() as server:
-        quiet(server)
-        devices = [Poplib(server, name, False) for name in ("", "phone", "desk")]
-        sent = []
-        for day in range(100):
-            names = [f"d{day}-{i}" for i in range(rng.randrange(4))]
-            if names:
-                send(server, *names)
-            sent += [name.encode() for name in names]
-            for device in devices:
-                what = rng.randrange(5)
-                if what == 0:  # off today
-                    continue
-                if what == 1:  # marks all as deleted, and is gone
-                    pop3 = server.pop3(device.login)
-                    for i in range(pop3.stat()[0]):
-                        pop3.dele(i + 1)
-                    pop3.close()
-                    continue
-                device.keep = what == 2
-                device.turn()
-                assert sorted(device.got) == sorted(sent), (device.login, day)
-        for device in devices:
-            device.keep = False
-            device.turn()
-            assert sorted(device.got) == sorted(sent), device.login
-            assert server.pop3(device.login).stat() == (0, 0)
-        assert subjects(server) == [] and sorted(n.encode()
-                                                 for n in subjects(server, "Trash")) == sorted(sent)
 
 
 # --- beside Dovecot ---
@@ -303,25 +147,6 @@ def test_same_bytes_as_dovecot():
 
 
 # --- failure, settings, size ---
-
-def test_killed_between_dele_and_quit():
-    with server_with(*[letter(f"m{i}") for i in range(5)]) as server:
-        pop3 = server.pop3(ANN)
-        ids = pop3.uidl()[1]
-        for i in range(1, 6):
-            pop3.dele(i)
-        server.kill()
-        pop3.close()
-        server.start()
-        pop3 = server.pop3(ANN)
-        assert pop3.uidl()[1] == ids
-        pop3.dele(2)
-        pop3.quit()
-        server.kill()  # as soon as the client was told: it is on disk
-        server.start()
-        assert server.pop3(ANN).uidl()[1] == [b"%d " % i + line.split()[1]
-                                              for i, line in enumerate(ids[:1] + ids[2:], 1)]
-
 
 def refused(fn):
     try:
