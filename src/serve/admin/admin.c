@@ -56,6 +56,19 @@ admin_put_json(const char *bytes, size_t n, void *to)
 	return 0;
 }
 
+void
+admin_put_result(struct admin *s)
+{
+	const struct error_row *row = error_row(s->err);
+
+	json_object_set_new(s->reply, "ok", json_boolean(s->err == 0));
+	if (s->err == 0)
+		return;
+	json_object_set_new(s->reply, "error", json_string(row->name));
+	json_object_set_new(s->reply, "text", json_string(row->text));
+	json_object_set_new(s->reply, "about", admin_json_text(s->about));
+}
+
 static enum step
 answer(struct admin *s)
 {
@@ -63,14 +76,7 @@ answer(struct admin *s)
 
 	if (s->reply == NULL)
 		s->reply = json_object();
-	json_object_set_new(s->reply, "ok", json_boolean(s->err == 0));
-	if (s->err < 0) {
-		const struct error_row *row = error_row(s->err);
-
-		json_object_set_new(s->reply, "error", json_string(row->name));
-		json_object_set_new(s->reply, "text", json_string(row->text));
-		json_object_set_new(s->reply, "about", json_stringn(s->about.p, s->about.n));
-	}
+	admin_put_result(s);
 	if (json_dump_callback(s->reply, admin_put_json, out, JSON_COMPACT) != 0)
 		out->err = E_NOMEM;
 	buf_byte(out, '\n');
@@ -132,6 +138,15 @@ begin_body(struct admin *s)
 	return take_body(s);
 }
 
+const struct admin_op *
+admin_op_find(struct str name)
+{
+	for (size_t i = 0; i < ADMIN_N_OPS; i++)
+		if (str_eq(name, str_c(ADMIN_OPS[i].name)))
+			return &ADMIN_OPS[i];
+	return NULL;
+}
+
 static enum step
 start_op(struct admin *s, struct str name)
 {
@@ -151,12 +166,10 @@ start_op(struct admin *s, struct str name)
 		s->state = ADMIN_EXPORT;
 		return STEP_DONE;
 	}
-	for (size_t i = 0; i < ADMIN_N_OPS && s->op == NULL; i++)
-		if (str_eq(name, str_c(ADMIN_OPS[i].name)))
-			s->op = &ADMIN_OPS[i];
+	s->op = admin_op_find(name);
 	if (s->op == NULL)
 		return s->err = admin_fail(s, E_UNKNOWN_COMMAND, name), answer(s);
-	return s->op->has_body ? begin_body(s) : run_op(s);
+	return (s->op->needs & OP_BODY) != 0 ? begin_body(s) : run_op(s);
 }
 
 static enum step
@@ -258,6 +271,8 @@ admin_account(struct admin *s, struct str address, struct account **ret)
 struct actor
 admin_actor(struct admin *s)
 {
+	if (s->caller != NULL)
+		return s->caller->actor;
 	return (struct actor){ .protocol = ACTOR_ADMIN, .session = conn_id(s->conn),
 		.peer = conn_peer(s->conn) };
 }

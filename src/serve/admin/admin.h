@@ -10,7 +10,7 @@
  *          "mailbox", "uid", "text"} for one that cannot be read, then the closing {"ok": ...}.
  * Access   a unix socket of mode 0600, or a socketpair within the process: whoever can open it is
  *          the operator.
- * Ops      the table in admin_ops.c.
+ * Ops      the table in ops.c; docs/ADMIN.md tells parameters, answers and errors.
  * Durable  an answer leaves when what it says is on disk.
  */
 #ifndef SERVE_ADMIN_ADMIN_H
@@ -25,6 +25,22 @@
 extern const struct session_type ADMIN_SESSION;
 
 enum { ADMIN_LINE_MAX = 1 << 20, ADMIN_ENVELOPE_HASH = 16 };
+
+/*
+ * The same operations without a socket, for somebody who has logged in: only those on their own
+ * account that the table marks so (docs/ADMIN.md lists them). What they do is in the journal as the
+ * actor's.
+ */
+struct admin_caller {
+	struct str   address; /* of the account */
+	bool         by_app_password;
+	struct actor actor;
+};
+/* `request` as on the socket, "address" left out or the caller's; `body` the bytes behind it. 0 and a
+ * whole reply, "ok" true or false (the caller's to json_decref), what it says on disk; or E_NOMEM.
+ * Blocks: a job thread. */
+int admin_call(struct server *, const struct admin_caller *, const json_t *request, struct str body,
+    json_t **ret_reply);
 
 /* For json_dump_callback: `to` is a struct buf. */
 int admin_put_json(const char *bytes, size_t n, void *to);

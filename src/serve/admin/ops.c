@@ -365,41 +365,45 @@ run_alias_list(struct admin *s)
 /* --- the table --- */
 
 const struct admin_op ADMIN_OPS[] = {
-	/* name             run, has_body            arguments */
-	{ "domain-add",       run_domain_add, false },       /* name */
-	{ "domain-remove",    run_domain_remove, false },    /* name */
-	{ "domain-list",      run_domain_list, false },      /* -> domains */
-	{ "account-add",      run_account_add, false },      /* addresses, password or hash */
-	{ "account-password", run_account_password, false }, /* addresses, password or hash,
+	/* name             run, needs               arguments */
+	{ "domain-add",       run_domain_add, 0 },       /* name */
+	{ "domain-remove",    run_domain_remove, 0 },    /* name */
+	{ "domain-list",      run_domain_list, 0 },      /* -> domains */
+	{ "account-add",      run_account_add, 0 },      /* addresses, password or hash */
+	{ "account-password", run_account_password, 0 }, /* addresses, password or hash,
 	                                                        keep_sessions */
-	{ "account-enable",   run_account_enable, false },   /* addresses */
-	{ "account-disable",  run_account_disable, false },  /* addresses */
-	{ "account-remove",   run_account_remove, false },   /* addresses */
-	{ "account-list",     run_account_list, false },     /* -> accounts */
-	{ "account-show",     run_account_show, false },     /* addresses -> accounts, mailboxes */
-	{ "account-app-password-add", admin_run_app_add, false }, /* address, name, protocols */
-	{ "account-app-password-list", admin_run_app_list, false }, /* address -> app_passwords */
-	{ "account-app-password-restrict", admin_run_app_restrict, false }, /* address, name,
-	                                                                        protocols */
-	{ "account-app-password-remove", admin_run_app_remove, false }, /* address, name */
-	{ "account-devices",  admin_run_devices, false }, /* address -> devices, policy, alarm */
-	{ "account-pop3",     admin_run_pop3, false },       /* address, policy, device, alarm ->
+	{ "account-enable",   run_account_enable, 0 },   /* addresses */
+	{ "account-disable",  run_account_disable, 0 },  /* addresses */
+	{ "account-remove",   run_account_remove, 0 },   /* addresses */
+	{ "account-list",     run_account_list, 0 },     /* -> accounts */
+	{ "account-show",     run_account_show, 0 },     /* addresses -> accounts, mailboxes */
+	/* address, name, protocols -> password */
+	{ "account-app-password-add", admin_run_app_add, OP_OWNER | OP_MAIN },
+	/* address -> app_passwords */
+	{ "account-app-password-list", admin_run_app_list, OP_OWNER | OP_MAIN },
+	/* address, name, protocols */
+	{ "account-app-password-restrict", admin_run_app_restrict, OP_OWNER | OP_MAIN },
+	/* address, name */
+	{ "account-app-password-remove", admin_run_app_remove, OP_OWNER | OP_MAIN },
+	{ "account-devices",  admin_run_devices, OP_OWNER }, /* address -> devices, policy, alarm */
+	{ "account-pop3",     admin_run_pop3, OP_OWNER },       /* address, policy, device, alarm ->
 	                                                        the same */
-	{ "account-journal",  admin_run_journal, false },    /* address, message, since_ms, after,
+	{ "account-journal",  admin_run_journal, OP_OWNER },    /* address, message, since_ms, after,
 	                                                        skip -> events, next */
-	{ "account-restore",  admin_run_journal_restore, false }, /* address, since_ms, by ->
+	{ "account-restore",  admin_run_journal_restore, OP_OWNER }, /* address, since_ms, by ->
 	                                                        restored, unread, unhidden */
-	{ "account-uidl",     admin_run_uidl, true }, /* address, size -> set, bad: [line, text] */
-	{ "account-put",      admin_run_account_put, false }, /* address, device or options: what
+	{ "account-uidl",     admin_run_uidl, OP_BODY | OP_OWNER }, /* address, size ->
+	                                                        set, bad: [line, text] */
+	{ "account-put",      admin_run_account_put, 0 }, /* address, device or options: what
 	                                                         the account has not */
-	{ "alias-add",        run_alias_add, false },        /* address, targets */
-	{ "alias-remove",     run_alias_remove, false },     /* address, targets (none: all) */
-	{ "alias-list",       run_alias_list, false },       /* -> aliases */
-	{ "snapshot",         admin_run_snapshot, false },     /* dir */
-	{ "message-list",     admin_run_message_list, false }, /* account, mailbox, from */
-	{ "unexpunge",        admin_run_unexpunge, false },    /* account, mailbox, email */
+	{ "alias-add",        run_alias_add, 0 },        /* address, targets */
+	{ "alias-remove",     run_alias_remove, 0 },     /* address, targets (none: all) */
+	{ "alias-list",       run_alias_list, 0 },       /* -> aliases */
+	{ "snapshot",         admin_run_snapshot, 0 },     /* dir */
+	{ "message-list",     admin_run_message_list, 0 }, /* account, mailbox, from */
+	{ "unexpunge",        admin_run_unexpunge, 0 },    /* account, mailbox, email */
 #ifdef POSTRIDER_FAULTS
-	{ "fault",            admin_run_fault, false },      /* see fault.c */
+	{ "fault",            admin_run_fault, 0 },      /* see fault.c */
 #endif
 };
 const size_t ADMIN_N_OPS = ARRAY_LEN(ADMIN_OPS);

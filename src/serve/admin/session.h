@@ -38,7 +38,8 @@ struct admin_export {
 
 struct admin {
 	struct server      *server;
-	struct conn        *conn;
+	struct conn        *conn;   /* or NULL, and */
+	const struct admin_caller *caller;
 	enum admin_state    state;
 	struct arena        arena; /* of one request */
 	json_t             *request, *reply;
@@ -57,13 +58,21 @@ struct admin {
 struct admin_op {
 	const char *name;
 	int       (*run)(struct admin *);
-	bool        has_body; /* "size" raw bytes follow the request: they are in s->body */
+	unsigned    needs;
+};
+enum admin_op_need {
+	OP_BODY = 1,  /* "size" raw bytes follow the request: they are in s->body */
+	OP_OWNER = 2, /* may be asked for by the owner of the account, too: admin_call */
+	OP_MAIN = 4   /* but not by one who came by an app password */
 };
 extern const struct admin_op ADMIN_OPS[];
 extern const size_t          ADMIN_N_OPS;
 
 /* A text of the request; E_SYNTAX with `about` when it is missing. */
 int admin_text(struct admin *, const char *key, struct str *ret);
+const struct admin_op *admin_op_find(struct str name); /* or NULL */
+/* "ok", and what is wrong, into s->reply. */
+void admin_put_result(struct admin *);
 /* Notes what the error is about, and returns it. */
 int admin_fail(struct admin *, int err, struct str about);
 /* Opens the account of an address. */
