@@ -90,10 +90,11 @@ pass_take(struct passes *all, struct pass *p, uint64_t mark)
 void
 pass_give(struct pass *p)
 {
-	if (p->link.next == NULL)
+	/* Not by its link: that is its neighbours' to change. */
+	if (p->of == NULL)
 		return;
 	lock_take(&p->of->lock);
 	list_remove(&p->link);
 	lock_give(&p->of->lock);
-	p->link.next = NULL;
+	p->of = NULL;
 }
