@@ -17,7 +17,7 @@ from test_clients import subjects
 LAST_DAY = 99
 RETENTION = 30                      # days, as when nothing else is set
 # days until a device comes again, and until one that removes at all does so again
-LONGEST_AWAY, LONGEST_KEPT = 8, 22
+LONGEST_AWAY, LONGEST_KEPT = 10, 24
 # An account for each policy: its devices, and whether each ever removes. The first comes by its tag
 # and by an app password of the same name in turns, the second by its tag, the third by an app
 # password.
@@ -73,7 +73,7 @@ class Box:
         self.sent.update((n, day) for n in names)
         for device in self.rng.sample(self.devices, 3):
             away = day - self.last[device.name]
-            often = 0.6 if type(device) is Poplib else 0.12
+            often = 0.6 if type(device) is Poplib else 0.08
             if away >= LONGEST_AWAY or day == LAST_DAY or self.rng.random() < often:
                 self.turn(device, day)
 
