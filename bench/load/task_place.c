@@ -4,8 +4,9 @@
  */
 #include "load/task_place.h"
 
-/* Sanitizers know of stacks by swapcontext only. */
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/* Sanitizers know of stacks by swapcontext only, and clang's builtins do not keep all registers. */
+#if defined(__x86_64__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
 
 static _Noreturn __attribute__((noinline)) void
 go(struct task_place *to)

@@ -3,7 +3,7 @@
  *
  * Shape    a place is where a task, or the loop, goes on. task_place_begin goes to a context that
  *          makecontext made, task_place_switch to where another call here left.
- * Cost     no system call on x86-64, where swapcontext makes two, for the signal mask.
+ * Cost     no system call with gcc on x86-64; swapcontext makes two, for the signal mask.
  * Threads  a place belongs to one thread.
  */
 #ifndef LOAD_TASK_PLACE_H
