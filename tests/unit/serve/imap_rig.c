@@ -12,7 +12,7 @@
 #include "serve/imap/imap.h"
 
 /* Room is taken beforehand: where the server's allocations are made to fail, ours do not. */
-enum { PATIENCE_MS = 10000, LINE_ROOM = 1 << 20 };
+enum { PATIENCE_MS = 60000, LINE_ROOM = 1 << 20 };
 
 static void
 make_account(struct rig *r)

@@ -157,7 +157,7 @@ expunge_uid(struct rig *r, uint32_t uid)
 struct client *
 client_adopt(int fd)
 {
-	const struct timeval patience = { .tv_sec = 20 };
+	const struct timeval patience = { .tv_sec = 60 };
 	struct client       *c = MEM_NEW(struct client);
 
 	buf_init(&c->got, CLIENT_MAX);

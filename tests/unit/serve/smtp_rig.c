@@ -108,7 +108,7 @@ rig_down(void **state)
 struct client *
 client_open(struct rig *r)
 {
-	const struct timeval patience = { .tv_sec = 20 };
+	const struct timeval patience = { .tv_sec = 60 };
 	struct client       *c = MEM_NEW(struct client);
 	int                  fd[2];
 
