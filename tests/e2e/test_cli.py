@@ -390,3 +390,21 @@ def test_every_key_is_in_the_manual():
     assert len(rows) > 20
     for section, key in rows:
         assert key in words and f"[{section}]" in manual, (section, key)
+
+
+def test_every_command_and_option_is_in_the_manual():
+    manual = (harness.ROOT / "docs/man/postrider.1").read_text().replace("\\-", "-")
+    blocks = [[block.split("\n")[1].replace('"', ""), block] for block in manual.split("\n.TP")[1:]]
+    server = Server()
+    try:
+        usages = re.findall(r"^  postrider (.+)$", server.run("--help").stdout, re.M)
+    finally:
+        shutil.rmtree(server.folder)
+    assert len(usages) > 25
+    for usage in usages:
+        name = re.match(r"[a-z0-9-]+( [a-z0-9-]+)*", usage)[0]
+        words = set(name.split())
+        found = [block for title, block in blocks if words <= set(re.findall(r"[\w-]+", title))]
+        assert found, usage
+        for option in re.findall(r"--[a-z-]+", usage):
+            assert any(option in block for block in found), (usage, option)

@@ -36,9 +36,9 @@ struct admin_caller {
 	bool         by_app_password;
 	struct actor actor;
 };
-/* `request` as on the socket, "address" left out or the caller's; `body` the bytes behind it. 0 and a
- * whole reply, "ok" true or false (the caller's to json_decref), what it says on disk; or E_NOMEM.
- * Blocks: a job thread. */
+/* `request` as on the socket, "address" left out or the caller's; `body` the bytes behind it. 0
+ * and a whole reply, "ok" true or false (the caller's to json_decref), what it says on disk; or
+ * E_NOMEM. Blocks: a job thread. */
 int admin_call(struct server *, const struct admin_caller *, const json_t *request, struct str body,
     json_t **ret_reply);
 

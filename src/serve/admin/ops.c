@@ -386,14 +386,14 @@ const struct admin_op ADMIN_OPS[] = {
 	/* address, name */
 	{ "account-app-password-remove", admin_run_app_remove, OP_OWNER | OP_MAIN },
 	{ "account-devices",  admin_run_devices, OP_OWNER }, /* address -> devices, policy, alarm */
-	{ "account-pop3",     admin_run_pop3, OP_OWNER },       /* address, policy, device, alarm ->
-	                                                        the same */
-	{ "account-journal",  admin_run_journal, OP_OWNER },    /* address, message, since_ms, after,
-	                                                        skip -> events, next */
-	{ "account-restore",  admin_run_journal_restore, OP_OWNER }, /* address, since_ms, by ->
-	                                                        restored, unread, unhidden */
-	{ "account-uidl",     admin_run_uidl, OP_BODY | OP_OWNER }, /* address, size ->
-	                                                        set, bad: [line, text] */
+	/* address, policy, device, alarm -> the same */
+	{ "account-pop3",     admin_run_pop3, OP_OWNER },
+	/* address, message, since_ms, after, skip -> events, next */
+	{ "account-journal",  admin_run_journal, OP_OWNER },
+	/* address, since_ms, by -> restored, unread, unhidden */
+	{ "account-restore",  admin_run_journal_restore, OP_OWNER },
+	/* address, size -> set, bad: [line, text] */
+	{ "account-uidl",     admin_run_uidl, OP_BODY | OP_OWNER },
 	{ "account-put",      admin_run_account_put, 0 }, /* address, device or options: what
 	                                                         the account has not */
 	{ "alias-add",        run_alias_add, 0 },        /* address, targets */

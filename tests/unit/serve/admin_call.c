@@ -46,7 +46,7 @@ fill(struct rig *r, uint64_t id)
 	assert_int_equal(account_open(r->server.store, id, &a), 0);
 	assert_int_equal(mailbox_find(a, STR("INBOX"), &inbox), 0);
 	assert_int_equal(ingest_new(r->server.store, 1000, &in), 0);
-	assert_int_equal(ingest_write(in, STR("Message-ID: <1@x>\r\nSubject: one\r\n\r\nx\r\n")), 0);
+	assert_int_equal(ingest_write(in, STR("Message-ID: <1@x>\r\nSubject: one\r\n\r\n")), 0);
 	assert_int_equal(ingest_end(in), 0);
 	assert_int_equal(message_append(a, inbox, in, &options, &actor, &done), 0);
 	assert_int_equal(device_seen(a, &phone, &device), 0);
@@ -127,8 +127,8 @@ test_each_operation(void **state)
 	                     "\"protocols\":[\"imap\"]}", "", NULL);
 	assert_int_equal(json_string_length(json_object_get(reply, "password")), 34);
 	json_decref(reply);
-	check(r, "{\"op\":\"account-app-password-restrict\",\"name\":\"tab\",\"protocols\":[\"all\"]}",
-	    NULL);
+	check(r, "{\"op\":\"account-app-password-restrict\",\"name\":\"tab\","
+	         "\"protocols\":[\"all\"]}", NULL);
 	check(r, "{\"op\":\"account-app-password-restrict\",\"name\":\"tab\"}", "SYNTAX");
 	reply = call_with(r, "{\"op\":\"account-app-password-list\"}", "", NULL);
 	one = item(reply, "app_passwords", 0);
@@ -141,7 +141,8 @@ test_each_operation(void **state)
 	assert_string_equal(json_string_value(json_object_get(one, "policy")), "default");
 	assert_true(json_is_integer(json_object_get(item(one, "uses", 0), "first_ms")));
 	json_decref(reply);
-	reply = call_with(r, "{\"op\":\"account-pop3\",\"policy\":\"keep\",\"alarm\":80}", "", NULL);
+	reply = call_with(
+	    r, "{\"op\":\"account-pop3\",\"policy\":\"keep\",\"alarm\":80}", "", NULL);
 	assert_string_equal(json_string_value(json_object_get(reply, "policy")), "keep");
 	assert_int_equal(json_integer_value(json_object_get(reply, "alarm_percent")), 80);
 	json_decref(reply);
@@ -179,7 +180,8 @@ test_nothing_of_others(void **state)
 	check(r, "[]", "SYNTAX");
 	for (size_t i = 0; i < ARRAY_LEN(OPERATORS); i++) {
 		snprintf(request, sizeof(request),
-		    "{\"op\":\"%s\",\"name\":\"y.org\",\"addresses\":[\"ann@x.org\"]}", OPERATORS[i]);
+		    "{\"op\":\"%s\",\"name\":\"y.org\",\"addresses\":[\"ann@x.org\"]}",
+		    OPERATORS[i]);
 		check(r, request, "NO_PERMISSION");
 	}
 }
