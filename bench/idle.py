@@ -31,6 +31,8 @@ def measure(servers, sessions):
             servers.need_box(peer, WATCHED)
             peer.resume()
             servers.log_in(peer, WATCHED)
+            if name != "postrider":
+                peer.restart()  # else processes of earlier sessions are there to be reused
             result[name].update(hold(servers, peer, count))
             say("    {:,.1f} KiB each; 250 to EXISTS p50 {:,} us, p99 {:,} us".format(
                 result[name]["memory_each"] / 1024, result[name]["p50_us"], result[name]["p99_us"]))

@@ -107,8 +107,10 @@ read_newest(struct client *c, struct phone *p, uint64_t exists)
 	seen = (struct imap_seen){ .on_fetch = see_flag };
 	imap_put(c, "UID STORE %u %cFLAGS (\\Seen)", p->newest_uid, p->newest_seen ? '-' : '+');
 	r = imap_run(c, &seen);
-	/* Another session on the same account may have done the same: then there is no news. */
-	if (r == 0 && !p->flag_told && c->load->o.connections <= c->load->o.accounts)
+	/* Another session on the same account may have done the same: then there is no news. In
+	 * `mixed` others may be on any account. */
+	if (r == 0 && !p->flag_told && c->load->work->roles == NULL &&
+	    c->load->o.connections <= c->load->o.accounts)
 		return client_fail(c, E_SYNTAX, "STORE: no FETCH with the new flags");
 	return r;
 }

@@ -133,6 +133,11 @@ class Peer:
             self.wait_for(port)
         self.up = True
 
+    def restart(self):
+        """Without the processes that earlier work left; mail and accounts stay."""
+        self.group.end()
+        self.launch()
+
     def wait_for(self, port, seconds=30):
         """Until it greets: a master may listen before its children can serve."""
         until = time.monotonic() + seconds
