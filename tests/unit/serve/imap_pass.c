@@ -102,6 +102,7 @@ test_fetch_half_way(void **state)
 	while (n < (32u << 20) && client_skip(c, 4096))
 		n += 4096;
 	assert_in_range(n, 1, 15 << 20);
+	assert_int_equal(str_find(buf_view(&c->in), STR("BYE")), c->in.n);
 }
 
 int

@@ -2,6 +2,8 @@
  * taken for a part of an answer. */
 #include "pop3_rig.h"
 
+#include <unistd.h>
+
 #include "auth/directory.h"
 
 static void
@@ -41,7 +43,8 @@ test_half_way_through_a_message(void **state)
 	struct rig        *r = *state;
 	OWN_BUF struct buf big = BUF_INIT(64 << 20);
 	struct client     *c, *other;
-	size_t             n = 0;
+	char               piece[4096];
+	ssize_t            n;
 
 	buf_str(&big, STR("Subject: big\r\n\r\n"));
 	for (int i = 0; i < 200000; i++)
@@ -52,9 +55,10 @@ test_half_way_through_a_message(void **state)
 	say(c, "RETR 1", "+OK");
 	take_back(r);
 	expect(other, TAKEN);
-	for (struct str line; (line = client_line(c)).n != 0; n++)
-		assert_false(str_starts(line, STR("-ERR")));
-	assert_in_range(n, 1, 190000);
+	while ((n = read(c->fd, piece, sizeof(piece))) > 0)
+		buf_put(&c->got, piece, (size_t)n);
+	assert_in_range(c->got.n, 1, big.n - 1);
+	assert_int_equal(str_find(buf_view(&c->got), STR("-ERR")), c->got.n);
 	client_close(c);
 	client_close(other);
 }
