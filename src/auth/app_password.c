@@ -108,9 +108,10 @@ app_password_all(struct directory *d, uint64_t account, struct arena *a, struct 
 	dir_key_app(&to, account + 1, STR_NONE);
 	r = kv_scan(d->kv, DIR_PART, dir_key_str(&from), dir_key_str(&to), false, &it);
 	while (r == 0 && n < APP_PASSWORDS_MAX && (r = kv_iter_next(it, &key, &value)) == 1) {
-		r = dir_app_unpack(value, &app);
-		if (r == 0)
-			r = app_of(&app, str_skip(key, from.n), a, &list[n++]);
+		/* A damaged one opens nothing, and the others can still be taken back. */
+		if (dir_app_unpack(value, &app) < 0)
+			continue;
+		r = app_of(&app, str_skip(key, from.n), a, &list[n++]);
 	}
 	if (r < 0)
 		return r;

@@ -10,12 +10,13 @@
 #include "net/filter.h"
 #include "net/tls.h"
 
-/* Records are gathered up to this, and sent at once: a flight of the handshake, the ticket with the
- * greeting, eight full records of a long answer, its end, the last answer with the goodbye. */
+/* Records are gathered up to this, and sent at once: a flight of the handshake, the ticket with
+ * the greeting, eight full records of a long answer, its end, the last answer with the goodbye. */
 enum {
 	GATHER_BYTES = 128 << 10,
-	GATHER_MAX = GATHER_BYTES + (40 << 10), /* the record that passes it, and the answer's end */
-	RECORD_EXTRA = 1 << 10                  /* more than what eight records add */
+	/* And the record that passes it, and the answer's end. */
+	GATHER_MAX = GATHER_BYTES + (40 << 10),
+	RECORD_EXTRA = 1 << 10 /* more than what eight records add */
 };
 
 struct filter_tls {

@@ -220,12 +220,15 @@ alarm_after_removal(struct server *server, struct account *a, device_id device,
 		.device = actor->device, .peer = actor->peer, .now_ms = clock_real_ms()
 	};
 	bool due = false;
-	int  r = device_alarm_due(a, device, actor, &due, &l.alarm);
+	int  r = device_alarm_due(a, device, &due, &l.alarm), ended;
 
 	if (r == 0 && !due)
 		return;
-	if (r == 0)
+	if (r == 0) {
 		r = send_letter(server, a, device, &l);
+		ended = device_alarm_end(a, device, actor, r == 0);
+		r = r < 0 ? r : ended;
+	}
 	if (r < 0)
 		log_event(LOG_ERROR, "device-alarm-failed", LOG_U("session", actor->session),
 		    LOG_U("account", account_number(a)), LOG_S("device", actor->device),

@@ -44,12 +44,21 @@ last_seen(const struct device *d)
 	return last;
 }
 
+/* By number when both were never seen. */
+static bool
+is_longer_unseen(const struct device *x, const struct device *y)
+{
+	int64_t sx = last_seen(x), sy = last_seen(y);
+
+	return sx != sy ? sx < sy : x->id < y->id;
+}
+
 /* The longest unseen one that hides nothing, or E_LIMIT. */
 static int
 pick_oldest_of(struct account *a, bool with_policy, struct device **ret)
 {
 	const struct ledger *l = a->ledger;
-	int64_t              after = INT64_MIN;
+	const struct device *before = NULL;
 
 	for (;;) {
 		struct device *oldest = NULL;
@@ -57,8 +66,8 @@ pick_oldest_of(struct account *a, bool with_policy, struct device **ret)
 
 		for (size_t i = 0; i < l->n; i++)
 			if ((l->d[i]->rec.policy != POP3_POLICY_NONE) == with_policy &&
-			    last_seen(l->d[i]) > after &&
-			    (oldest == NULL || last_seen(l->d[i]) < last_seen(oldest)))
+			    (before == NULL || is_longer_unseen(before, l->d[i])) &&
+			    (oldest == NULL || is_longer_unseen(l->d[i], oldest)))
 				oldest = l->d[i];
 		if (oldest == NULL)
 			return E_LIMIT;
@@ -69,7 +78,7 @@ pick_oldest_of(struct account *a, bool with_policy, struct device **ret)
 			*ret = oldest;
 			return 0;
 		}
-		after = last_seen(oldest);
+		before = oldest;
 	}
 }
 
@@ -471,6 +480,18 @@ device_put(struct account *a, const struct device_info *info, const struct actor
 
 /* --- alarm --- */
 
+/* Of all devices together. */
+static bool
+are_enough(const struct ledger *l, int64_t now_ms)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		n += l->d[i]->alarming || (l->d[i]->rec.alarm_ms != 0 &&
+		    now_ms - l->d[i]->rec.alarm_ms < ALARM_DAY_MS);
+	return n >= ALARMS_A_DAY;
+}
+
 static bool
 is_due(const struct account *a, const struct device *d, int64_t now_ms)
 {
@@ -486,31 +507,41 @@ is_due(const struct account *a, const struct device *d, int64_t now_ms)
 }
 
 int
-device_alarm_due(struct account *a, device_id id, const struct actor *actor, bool *ret_due,
-    struct device_alarm *ret)
+device_alarm_due(struct account *a, device_id id, bool *ret_due, struct device_alarm *ret)
 {
-	struct device_record rec;
-	struct device_alarm  watch;
-	struct device       *d;
-	int64_t              now_ms = clock_real_ms();
-	int                  r;
+	const int64_t  now_ms = clock_real_ms();
+	struct device *d;
+	int            r;
 
 	ACCOUNT_SCOPE(a);
 	r = find(a, id, &d);
 	if (r < 0)
 		return r;
-	if (!is_due(a, d, now_ms)) {
-		*ret_due = false;
-		return 0;
+	*ret_due = !d->alarming && is_due(a, d, now_ms) && !are_enough(a->ledger, now_ms);
+	if (*ret_due) {
+		d->alarming = true;
+		*ret = d->rec.watch;
 	}
-	rec = d->rec;
-	watch = rec.watch;
-	rec.alarm_ms = now_ms;
-	rec.watch = (struct device_alarm){ 0 };
-	r = write_device(a, d, actor, &rec);
-	if (r < 0)
-		return r;
-	*ret_due = true;
-	*ret = watch;
 	return 0;
+}
+
+int
+device_alarm_end(struct account *a, device_id id, const struct actor *actor, bool sent)
+{
+	struct device_record rec;
+	struct device       *d;
+	int                  r;
+
+	ACCOUNT_SCOPE(a);
+	r = find(a, id, &d);
+	if (r == 0 && sent) {
+		rec = d->rec;
+		rec.alarm_ms = clock_real_ms();
+		rec.watch = (struct device_alarm){ 0 };
+		r = write_device(a, d, actor, &rec);
+	}
+	/* A letter that was sent is not sent again because that could not be noted. */
+	if (r == 0)
+		d->alarming = false;
+	return r;
 }

@@ -90,11 +90,14 @@ int device_policy(struct account *, device_id, enum pop3_policy *ret);
 /*
  * The alarm: a device that was new or unseen by POP3 for ALARM_UNSEEN_MS, and that within
  * ALARM_WATCH_MS from then took more than the share out of INBOX (ALARM_MIN messages at least), by
- * archive, trash or delete. At most once a device in ALARM_AGAIN_MS. Ask it after the last
- * pop3_remove_part of a session: *ret_due is true once, and that it was is committed before it
- * returns: the letter comes in a later commit, so a crash may lose it but not repeat it.
+ * archive, trash or delete. At most once a device in ALARM_AGAIN_MS, and ALARMS_A_DAY of all
+ * devices together: whoever has the password may come by ever new tags. Ask it after the last
+ * pop3_remove_part of a session: *ret_due is true for one caller, who then sends the letter and
+ * calls device_alarm_end. Only what was sent is committed as sent, so a crash may repeat the letter
+ * once but not lose it; after `sent` is false the next removal asks again.
  */
-enum { ALARM_MIN = 5, ALARM_PERCENT = 50 };
+enum { ALARM_MIN = 5, ALARM_PERCENT = 50, ALARMS_A_DAY = 5 };
+#define ALARM_DAY_MS    ((int64_t)24 * 3600 * 1000)
 #define ALARM_UNSEEN_MS ((int64_t)30 * 24 * 3600 * 1000)
 #define ALARM_WATCH_MS  ((int64_t)7 * 24 * 3600 * 1000)
 #define ALARM_AGAIN_MS  ((int64_t)30 * 24 * 3600 * 1000)
@@ -103,7 +106,7 @@ struct device_alarm {
 	uint64_t removed_n; /* since then */
 	uint64_t inbox_n;   /* what there was and came since then */
 };
-int device_alarm_due(struct account *, device_id, const struct actor *, bool *ret_due,
-    struct device_alarm *ret);
+int device_alarm_due(struct account *, device_id, bool *ret_due, struct device_alarm *ret);
+int device_alarm_end(struct account *, device_id, const struct actor *, bool sent);
 
 #endif

@@ -143,24 +143,24 @@ read_entry(const struct reader *rd, struct str key, struct str value)
 	struct journal_event common = { 0 };
 	struct log_record    rec;
 	struct change        c;
-	int                  r = key_read_log(key, &common.modseq);
+	int                  r;
 
-	if (r == 0)
-		r = log_record_unpack(value, &rec);
-	if (r < 0 || rec.when_ms < rd->query->since_ms)
-		return r;
+	/* What is damaged is passed over. */
+	if (key_read_log(key, &common.modseq) < 0 || log_record_unpack(value, &rec) < 0 ||
+	    rec.when_ms < rd->query->since_ms)
+		return 0;
 	common.when_ms = rec.when_ms;
 	common.protocol = rec.protocol;
 	common.peer = rec.peer;
 	common.login = rec.login;
 	common.device = rec.device;
 	common.from = journal_moved_from(rec);
-	while ((r = log_item_next(&rec, &c)) > 0) {
+	while (log_item_next(&rec, &c) > 0) {
 		r = is_told(&c) ? tell_item(rd, &rec, &c, &common) : 0;
 		if (r != 0)
 			return r;
 	}
-	return r;
+	return 0;
 }
 
 int

@@ -229,9 +229,9 @@ undo_entry(struct undo *u)
 {
 	struct log_record rec = u->rec;
 	struct change     c;
-	int               r;
+	int               r = 0;
 
-	while ((r = log_item_next(&rec, &c)) > 0) {
+	while (log_item_next(&rec, &c) > 0) {
 		if (!is_removal(u, &c))
 			continue;
 		for (uint32_t i = 0; r >= 0 && i < c.n; i++)
@@ -239,8 +239,7 @@ undo_entry(struct undo *u)
 		if (r < 0)
 			return r;
 	}
-	if (r == 0)
-		r = unhide(u);
+	r = unhide(u);
 	if (r < 0 || u->e->batch.ops.n == 0)
 		return r;
 	return edit_commit(u->e, EDIT_DURABLE);
@@ -282,16 +281,16 @@ next_entry(struct account *a, struct journal_restore *r, uint64_t *ret_modseq, s
 		*ret_end = err == 0;
 		if (err <= 0)
 			return err;
-		err = key_read_log(k, ret_modseq);
-		if (err == 0)
-			err = log_record_unpack(v, &rec);
-		if (err == 0 && is_wanted(r, &rec)) {
+		/* What is damaged is passed over. */
+		if (key_read_log(k, ret_modseq) < 0)
+			continue;
+		if (log_record_unpack(v, &rec) == 0 && is_wanted(r, &rec)) {
 			buf_str(to, v);
 			return to->err < 0 ? to->err : 1;
 		}
-		r->at = err == 0 ? *ret_modseq : r->at;
+		r->at = *ret_modseq;
 	}
-	return err;
+	return err < 0 ? err : 0;
 }
 
 int

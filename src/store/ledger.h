@@ -16,6 +16,7 @@ struct device {
 	device_id            id;
 	struct device_record rec;
 	bool                 unsaved;
+	bool                 alarming; /* somebody writes its alarm letter */
 };
 
 struct ledger {

@@ -6,20 +6,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
-#include "kv/open.h"
-
-#define MESSAGE_1 "From: a@x\r\nSubject: one\r\n\r\nline 1\r\n.line 2\r\n..\r\n"
-#define MESSAGE_2 "Subject: two\r\n\r\n"
-#define MESSAGE_3 "Subject: three\r\n\r\nno line end"
-
-static void
-put_three(struct rig *r)
-{
-	put_message(r, STR(MESSAGE_1));
-	put_message(r, STR(MESSAGE_2));
-	put_message(r, STR(MESSAGE_3));
-}
 
 /* --- before the login --- */
 
@@ -456,14 +442,6 @@ test_seen_at_quit(void **state)
 /* --- more than one session --- */
 
 static void
-wait_for_conns(struct rig *r, size_t n)
-{
-	for (int i = 0; i < 2000 && net_conns(r->server.net) != n; i++)
-		usleep(1000);
-	assert_int_equal(net_conns(r->server.net), n);
-}
-
-static void
 test_a_lost_connection_removes_nothing(void **state)
 {
 	struct rig    *r = *state;
@@ -526,10 +504,6 @@ test_two_sessions(void **state)
 }
 
 /* --- input as it comes --- */
-
-#define SCRIPT                                                                                   \
-	"CAPA\r\nUSER ann@example.com\r\nPASS secret\r\nSTAT\r\nLIST\r\nRETR 1\r\nTOP 3 1\n"     \
-	"UIDL 2\r\nDELE 2\r\nNOSUCH\r\nRSET\r\nQUIT\r\n"
 
 static void
 run_script(struct rig *r, size_t cut, size_t step, struct buf *to)
@@ -604,116 +578,7 @@ test_bad_input(void **state)
 	client_close(c);
 }
 
-/* --- failures --- */
-
-/* QUIT with the storage failing at the nth step: false, and an error is said; all or nothing is
- * removed. */
-static bool
-quit_with_fault(struct rig *r, unsigned long nth)
-{
-	struct client *c;
-	struct str     line;
-	uint32_t       had;
-	bool           ok;
-
-	put_three(r);
-	had = count_messages(r);
-	c = client_login(r);
-	say(c, "DELE 1", "+OK");
-	say(c, "DELE 3", "+OK");
-	kv_fault_set(r->kv, nth, false, E_IO);
-	client_send(c, STR("QUIT\r\n"));
-	line = client_line(c);
-	kv_fault_set(r->kv, 0, false, 0);
-	ok = str_starts(line, STR("+OK bye"));
-	if (!ok && !str_starts(line, STR("-ERR [SYS/TEMP] some deleted messages")))
-		fail_msg("fault %lu: \"%.*s\"", nth, STR_ARG(line));
-	expect_closed(c);
-	client_close(c);
-	(void)kv_heal(r->kv);
-	assert_true(count_messages(r) == had - 2 || (!ok && count_messages(r) == had));
-	return ok;
-}
-
-/* From the last step, the sync, to the first: after a failed write the account is read anew, which
- * are other steps. */
-static void
-test_update_fails(void **state)
-{
-	struct rig *r = *state;
-	unsigned    failed = 0;
-
-	assert_true(quit_with_fault(r, 0));
-	for (unsigned long nth = 12; nth > 0; nth--)
-		failed += !quit_with_fault(r, nth);
-	assert_in_range(failed, 6, 11);
-}
-
-/* Nobody is told of what a crash may still take back. */
-static void
-test_replies_wait_for_the_disk(void **state)
-{
-	struct rig    *r = *state;
-	struct client *c = client_open(r);
-	kv_ticket      ticket;
-
-	say(c, "USER ann@example.com", "+OK");
-	ticket = put_message_unsynced(r, STR(MESSAGE_1));
-	assert_false(kv_is_durable(r->kv, ticket));
-	say(c, "PASS secret", "+OK 1 messages");
-	assert_true(kv_is_durable(r->kv, ticket));
-	client_close(c);
-}
-
-static void
-test_storage_fails_at_login(void **state)
-{
-	struct rig    *r = *state;
-	unsigned long  nth;
-	bool           ok = false;
-
-	put_three(r);
-	/* The first step is the look into the cache: without it the password is checked. */
-	for (nth = 2; !ok && nth < 100; nth++) {
-		struct client *c = client_open(r);
-		struct str     line;
-
-		say(c, "USER ann@example.com", "+OK");
-		kv_fault_set(r->kv, nth, false, E_IO);
-		client_send(c, STR("PASS secret\r\n"));
-		line = client_line(c);
-		kv_fault_set(r->kv, 0, false, 0);
-		ok = str_starts(line, STR("+OK 3 messages"));
-		/* Closed without a word when the reply could not be made durable. */
-		if (!ok && line.n != 0)
-			assert_true(str_starts(line, STR("-ERR [SYS/TEMP]")));
-		client_close(c);
-		(void)kv_heal(r->kv);
-	}
-	assert_in_range(nth, 3, 99);
-}
-
-/* Each allocation fails in turn (with -Dfaults=true): the session says so or ends, nothing else. */
-static void
-test_no_memory(void **state)
-{
-	struct rig *r = *state;
-	char        got[4096];
-
-	put_three(r);
-	for (unsigned long nth = 1; nth < 120; nth++) {
-		struct client *c = client_open(r);
-
-		mem_fault_set(nth, 0);
-		client_send(c, STR(SCRIPT));
-		while (recv(c->fd, got, sizeof(got), 0) > 0)
-			;
-		mem_fault_set(0, 0);
-		client_close(c);
-		wait_for_conns(r, 0);
-	}
-	assert_int_equal(count_messages(r), 3);
-}
+/* --- ends --- */
 
 static void
 test_shutdown(void **state)
@@ -800,10 +665,6 @@ main(void)
 		T(test_two_sessions),
 		T(test_split_input),
 		T(test_bad_input),
-		T(test_update_fails),
-		T(test_replies_wait_for_the_disk),
-		T(test_storage_fails_at_login),
-		T(test_no_memory),
 		T(test_shutdown),
 		T(test_idle),
 	};

@@ -208,14 +208,6 @@ check_journal(struct rig *r, struct seen want, struct device_counts counts, unsi
 }
 
 static void
-wait_for_conns(struct rig *r, size_t n)
-{
-	for (int i = 0; i < 2000 && net_conns(r->server.net) != n; i++)
-		usleep(1000);
-	assert_int_equal(net_conns(r->server.net), n);
-}
-
-static void
 test_journal_and_ledger(void **state)
 {
 	enum { SIZE = sizeof(MESSAGE) - 1 };

@@ -108,6 +108,14 @@ status_of(struct rig *r, struct mailbox_status *ret)
 	assert_int_equal(mailbox_status(a, inbox, ret), 0);
 }
 
+void
+put_three(struct rig *r)
+{
+	put_message(r, STR(MESSAGE_1));
+	put_message(r, STR(MESSAGE_2));
+	put_message(r, STR(MESSAGE_3));
+}
+
 uint32_t
 count_messages(struct rig *r)
 {
@@ -322,4 +330,12 @@ expect_closed(struct client *c)
 
 	if (got.n != 0)
 		fail_msg("got \"%.*s\", want the end", STR_ARG(got));
+}
+
+void
+wait_for_conns(struct rig *r, size_t n)
+{
+	for (int i = 0; i < 2000 && net_conns(r->server.net) != n; i++)
+		usleep(1000);
+	assert_int_equal(net_conns(r->server.net), n);
 }

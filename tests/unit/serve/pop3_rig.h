@@ -30,7 +30,12 @@ int rig_down(void **state);
 
 /* --- what is in ann's INBOX --- */
 
+#define MESSAGE_1 "From: a@x\r\nSubject: one\r\n\r\nline 1\r\n.line 2\r\n..\r\n"
+#define MESSAGE_2 "Subject: two\r\n\r\n"
+#define MESSAGE_3 "Subject: three\r\n\r\nno line end"
+
 void      put_message(struct rig *, struct str text);
+void      put_three(struct rig *); /* MESSAGE_1 to MESSAGE_3 */
 kv_ticket put_message_unsynced(struct rig *, struct str text);
 uint32_t count_messages(struct rig *);
 uint32_t count_trash(struct rig *);
@@ -39,6 +44,11 @@ struct account *open_inbox(struct rig *, mailbox_id *ret);
 void     expunge_uid(struct rig *, uint32_t uid); /* as another session would */
 
 /* --- a client --- */
+
+/* A session with three messages that uses all verbs and changes nothing. */
+#define SCRIPT                                                                                   \
+	"CAPA\r\nUSER ann@example.com\r\nPASS secret\r\nSTAT\r\nLIST\r\nRETR 1\r\nTOP 3 1\n"     \
+	"UIDL 2\r\nDELE 2\r\nNOSUCH\r\nRSET\r\nQUIT\r\n"
 
 struct client {
 	int        fd;
@@ -60,5 +70,6 @@ void           say(struct client *, const char *line, const char *want);
 void           expect(struct client *, const char *want);
 void           expect_body(struct client *, const char *want);
 void           expect_closed(struct client *);
+void           wait_for_conns(struct rig *, size_t n);
 
 #endif

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "store/device_records.h"
 #include "store/device_verify.h"
-#include "store/keys.h"
 #include "store/uidl.h"
 
 static void
@@ -379,13 +378,22 @@ static bool
 alarm_due(struct env *e, const char *name)
 {
 	const struct actor  actor = pop3(name);
+	const device_id     id = login(e, name);
 	struct device_alarm alarm;
-	bool                due = false;
+	bool                due = false, again = true;
 
-	assert_ok(device_alarm_due(e->a, login(e, name), &actor, &due, &alarm));
-	if (due)
-		assert_true(alarm.removed_n >= ALARM_MIN && alarm.since_ms > 0);
-	return due;
+	assert_ok(device_alarm_due(e->a, id, &due, &alarm));
+	if (!due)
+		return false;
+	assert_true(alarm.removed_n >= ALARM_MIN && alarm.since_ms > 0);
+	/* One writes the letter; when it could not be sent, it is still due. */
+	assert_ok(device_alarm_due(e->a, id, &again, &alarm));
+	assert_false(again);
+	assert_ok(device_alarm_end(e->a, id, &actor, false));
+	assert_ok(device_alarm_due(e->a, id, &again, &alarm));
+	assert_true(again);
+	assert_ok(device_alarm_end(e->a, id, &actor, true));
+	return true;
 }
 
 static int64_t
@@ -452,23 +460,29 @@ test_alarm(void **state)
 	clock_test_advance(-47 * DAY_MS);
 }
 
-/* --- check and repair --- */
-
-/* Puts a row into the account as nobody would. */
+/* Whoever has the password may come by ever new tags: the owner is not flooded. */
 static void
-put_raw(struct env *e, struct key key, struct str value)
+test_alarms_of_a_day(void **state)
 {
-	const struct kv_part      part = { KV_ACCOUNT, ACCOUNT };
-	OWN_BATCH struct kv_batch batch;
-	uint64_t                  version;
-	kv_ticket                 ticket;
+	struct env *e = *state;
+	char        name[] = "tag-0", range[16];
+	unsigned    due = 0;
 
-	kv_batch_init(&batch);
-	kv_put(&batch, key_str(&key), value);
-	assert_ok(kv_version(e->kv, part, &version));
-	assert_ok(kv_commit(e->kv, part, version, version + 1, &batch, &ticket));
-	assert_ok(kv_wait(e->kv, ticket));
+	for (unsigned i = 0; i < ALARMS_A_DAY + 2; i++, name[4]++) {
+		put_some(e, 10);
+		login(e, name);
+		snprintf(range, sizeof(range), "%u:%u", i * 10 + 1, i * 10 + 10);
+		removes(e, name, range);
+		due += alarm_due(e, name);
+	}
+	assert_int_equal(due, ALARMS_A_DAY);
+	clock_test_advance(2 * DAY_MS);
+	name[4]--;
+	assert_true(alarm_due(e, name));
+	clock_test_advance(-2 * DAY_MS);
 }
+
+/* --- check and repair --- */
 
 static size_t
 faults(struct env *e)
@@ -547,6 +561,7 @@ main(void)
 		ON_ROCKS(test_parts),
 		ON_MEM(test_no_trash),
 		ON_MEM(test_alarm),
+		ON_MEM(test_alarms_of_a_day),
 		ON_MEM(test_check_and_repair),
 	};
 

@@ -78,3 +78,18 @@ put_some(struct env *e, int n)
 	for (int i = 0; i < n; i++)
 		put(e, 0, "A: 1\r\n\r\nx");
 }
+
+void
+put_raw(struct env *e, struct key key, struct str value)
+{
+	const struct kv_part      part = { KV_ACCOUNT, ACCOUNT };
+	OWN_BATCH struct kv_batch batch;
+	uint64_t                  version;
+	kv_ticket                 ticket;
+
+	kv_batch_init(&batch);
+	kv_put(&batch, key_str(&key), value);
+	assert_ok(kv_version(e->kv, part, &version));
+	assert_ok(kv_commit(e->kv, part, version, version + 1, &batch, &ticket));
+	assert_ok(kv_wait(e->kv, ticket));
+}

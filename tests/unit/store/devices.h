@@ -6,6 +6,7 @@
 
 #include "env.h"
 #include "store/device_view.h"
+#include "store/keys.h"
 
 #define DAY_MS (24ll * 3600 * 1000)
 
@@ -18,5 +19,7 @@ const char  *sees(struct env *, const char *name);
 /* A session that removes some messages of its view: how many. */
 uint32_t     removes(struct env *, const char *name, const char *emails);
 void         put_some(struct env *, int n); /* of 9 bytes, into INBOX */
+/* Puts a row into the account as nobody would. */
+void         put_raw(struct env *, struct key, struct str value);
 
 #endif

@@ -285,7 +285,9 @@ remove_and_restore(struct course *c, struct device_view *v)
 	for (done = false; r == 0 && !done;)
 		r = pop3_remove_part(c->e->a, &rm, &PHONE, &done);
 	if (r == 0)
-		r = device_alarm_due(c->e->a, v->device, &PHONE, &done, &alarm);
+		r = device_alarm_due(c->e->a, v->device, &done, &alarm);
+	if (r == 0 && done)
+		r = device_alarm_end(c->e->a, v->device, &PHONE, true);
 	for (done = false; r == 0 && !done;)
 		r = journal_restore_part(c->e->a, &back, &ACTOR, &done);
 	return r;

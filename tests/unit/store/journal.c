@@ -187,6 +187,29 @@ test_put_back(void **state)
 	ranges_done(&copied.to);
 }
 
+/* One entry that cannot be read takes nothing else along. */
+static void
+test_damaged_entry(void **state)
+{
+	struct env            *e = *state;
+	struct journal_restore r = { .any_device = true };
+	uint64_t               damaged;
+	bool                   done = false;
+
+	put_some(e, 3);
+	removes(e, "phone", "1");
+	damaged = status(e, e->inbox).highest_modseq;
+	removes(e, "phone", "2:3");
+	assert_ok(account_barrier(e->a));
+	put_raw(e, key_log(damaged), STR("\x01"));
+	env_crash(e);
+	assert_null(strstr(of_message(e, 1), "moved:"));
+	assert_non_null(strstr(of_message(e, 3), "moved:3"));
+	while (!done)
+		assert_ok(journal_restore_part(e->a, &r, &ADMIN, &done));
+	assert_int_equal(r.restored, 2);
+}
+
 static void
 test_put_back_policies(void **state)
 {
@@ -303,6 +326,7 @@ main(void)
 		ON_MEM(test_pop3_policies_are_told),
 		ON_MEM(test_put_back),
 		ON_ROCKS(test_put_back),
+		ON_MEM(test_damaged_entry),
 		ON_MEM(test_put_back_policies),
 		ON_MEM(test_put_back_imap),
 		ON_MEM(test_put_back_over_quota),
