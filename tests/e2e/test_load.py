@@ -352,5 +352,5 @@ def test_limits():
         done = subprocess.run([where, "--seconds", "0.05", "--dir", folder], capture_output=True,
                               text=True)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
-        assert done.returncode == 0 and len(lines) == 15 and not os.listdir(folder), done
+        assert done.returncode == 0 and len(lines) == 17 and not os.listdir(folder), done
         assert all(v > 0 for line in lines for v in line.values() if isinstance(v, float)), lines

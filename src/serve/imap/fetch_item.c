@@ -376,7 +376,7 @@ put_fields(struct fetch *f, const struct imap_fetch_item *it, struct extent e)
 	cut(it, &off, &n);
 	out = next_item(f);
 	buf_str(out, f->names[it - f->ask->items]);
-	imap_put_literal(out, str_of(f->now.chosen.p + off, (size_t)n));
+	imap_put_literal(out, str_head(str_skip(buf_view(&f->now.chosen), (size_t)off), (size_t)n));
 	return FETCH_DONE;
 }
 

@@ -163,8 +163,8 @@ client_skip(struct client *c, size_t n)
 	return true;
 }
 
-struct str
-client_line(struct rig *r, struct client *c)
+static bool
+read_line(struct rig *r, struct client *c)
 {
 	size_t end, looked = 0;
 
@@ -174,13 +174,30 @@ client_line(struct rig *r, struct client *c)
 			break;
 		looked = c->in.n;
 		if (!fill(c))
-			return STR_NONE;
+			return false;
 	}
 	buf_reset(&r->line);
 	buf_put(&r->line, c->in.p, end);
 	buf_consume(&c->in, end + 1);
 	if (r->line.n > 0 && r->line.p[r->line.n - 1] == '\r')
 		r->line.n--;
+	return true;
+}
+
+/* On a slow machine every search is a long one. */
+static bool
+is_progress(struct str line)
+{
+	return str_starts(line, STR("* OK Searched "));
+}
+
+struct str
+client_line(struct rig *r, struct client *c)
+{
+	do {
+		if (!read_line(r, c))
+			return STR_NONE;
+	} while (is_progress(buf_view(&r->line)) && !r->shows_progress);
 	return buf_view(&r->line);
 }
 

@@ -35,6 +35,7 @@ struct rig {
 	struct client  clients[RIG_CLIENTS];
 	uint64_t       account; /* of alice@example.org, password "secret" */
 	struct buf     line;    /* the last one that was read */
+	bool           shows_progress; /* the lines of searches that go on are read, too */
 };
 
 int  rig_setup(void **state); /* cmocka's: *state is a struct rig */

@@ -520,6 +520,7 @@ test_client_has_gone(void **state)
 	p.fd = r->clients[1].fd;
 	while (poll(&p, 1, 1) == 0)
 		clock_test_advance(4000);
+	r->shows_progress = true;
 	play(r, "1< * OK Searched ~% of the mailbox\n");
 	rig_close(r, 1);
 	for (; net_conns(r->server.net) != 0; poll(NULL, 0, 1))
