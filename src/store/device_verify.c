@@ -178,6 +178,19 @@ join(struct walk *w, struct str key, struct str value)
 }
 
 static int
+commit_if_full(struct walk *w)
+{
+	int r;
+
+	if (!edit_is_full(&w->e))
+		return 0;
+	r = edit_commit(&w->e, EDIT_DURABLE);
+	edit_done(&w->e);
+	edit_begin(&w->e, w->a, &ACTOR_NOBODY);
+	return r;
+}
+
+static int
 walk_kind(struct walk *w, size_t kind)
 {
 	struct key   from = key_kind(KINDS[kind].kind), to = key_kind_end(KINDS[kind].kind);
@@ -206,6 +219,7 @@ walk_kind(struct walk *w, size_t kind)
 		kv_del(&w->e.batch, k);
 		if (KINDS[kind].kind == 'h' && w->device != 0)
 			join(w, k, v);
+		r = commit_if_full(w);
 	}
 	/* A part of the rows that cannot be read. */
 	if (r == E_CORRUPT && w->check != NULL) {
@@ -256,7 +270,7 @@ device_repair(struct store *store, account_id id, struct store_repair *rep)
 	w.a = a;
 	edit_begin(&w.e, a, &ACTOR_NOBODY);
 	r = walk_all(&w);
-	if (r == 0 && w.n_wrong != 0)
+	if (r == 0 && w.e.batch.ops.n != 0)
 		r = edit_commit(&w.e, EDIT_DURABLE);
 	edit_done(&w.e);
 	rep->mended += w.n_wrong;

@@ -183,25 +183,30 @@ free_one(struct edit *e, struct mailbox *box, const struct message *m, struct le
 	return 1;
 }
 
-/* What can be freed, up to what is needed; puts it into the commit if there is one. */
+/* What can be freed, up to what is needed; puts it into the commit if there is one. Begins at
+ * *from, and moves it behind what was looked at. */
 static int
-free_some(struct account *a, uint64_t size, struct edit *e, struct quota_usage *freed)
+free_some(struct account *a, uint64_t size, struct edit *e, struct quota_usage *freed,
+    email_id *from)
 {
 	OWN(kv_iter)       it = NULL;
 	struct left_record rec;
 	struct mailbox    *box;
 	struct message     m;
 	email_id           email;
-	int                r = left_scan(a, 0, &it);
+	int                r = left_scan(a, *from, &it);
 
-	while (r >= 0 && !fits(a, size, freed) && (r = left_next(it, &email, &rec)) > 0) {
+	for (; r >= 0 && !fits(a, size, freed) && (r = left_next(it, &email, &rec)) > 0;
+	     *from = email + 1) {
 		if (rec.policy != POP3_TRASH)
 			continue;
 		if (e != NULL && (freed->count >= EDIT_MESSAGES || edit_is_full(e)))
 			return 0;
 		r = in_trash(a, email, &box, &m);
+		if (r == 1 && e != NULL && !has_slot(e, box))
+			return 0;
 		if (r == 1 && e != NULL)
-			r = has_slot(e, box) ? free_one(e, box, &m, &rec) : 0;
+			r = free_one(e, box, &m, &rec);
 		if (r == 1) {
 			freed->storage += m.size;
 			freed->count++;
@@ -214,14 +219,14 @@ free_some(struct account *a, uint64_t size, struct edit *e, struct quota_usage *
 }
 
 static int
-free_part(struct account *a, uint64_t size)
+free_part(struct account *a, uint64_t size, email_id *from)
 {
 	OWN_EDIT struct edit e = { 0 };
 	struct quota_usage   freed = { 0 };
 	int                  r;
 
 	edit_begin(&e, a, &ACTOR_NOBODY);
-	r = free_some(a, size, &e, &freed);
+	r = free_some(a, size, &e, &freed, from);
 	if (r == 0 && freed.count == 0)
 		r = E_OVER_QUOTA_TEMP;
 	return r < 0 ? r : edit_commit(&e, EDIT_DURABLE);
@@ -232,17 +237,18 @@ left_make_room(struct account *a, uint64_t size, bool free)
 {
 	static const struct quota_usage none;
 	struct quota_usage              freed = { 0 };
+	email_id                        from = 0;
 	int                             r = rare_has(a, 'q');
 
 	if (r <= 0)
 		return r < 0 ? r : E_OVER_QUOTA_TEMP;
 	/* Nothing is taken for what does not fit all the same. */
-	r = free_some(a, size, NULL, &freed);
+	r = free_some(a, size, NULL, &freed, &from);
 	if (r < 0)
 		return r;
 	if (!fits(a, size, &freed))
 		return E_OVER_QUOTA_TEMP;
-	while (r == 0 && free && !fits(a, size, &none))
-		r = free_part(a, size);
+	for (from = 0; r == 0 && free && !fits(a, size, &none);)
+		r = free_part(a, size, &from);
 	return r;
 }
