@@ -13,6 +13,9 @@
  *   u8 version, u64 when_ms, var device, u8 policy, var mailbox it was in, 16 bytes blob id,
  *   var size, var header_n, var blob_header_n, and var wire_more if it is not 0 (these as in the
  *   message's record, for reading it)
+ * removal_record, version 1 (store/pending.c)
+ *   u8 version, u64 when_ms, str device, str login, str peer, var n, n times: var first id minus
+ *   the one behind the last, var hi - lo
  * options_record, version 1
  *   u8 version, u8 policy, u8 bits (1 alarm_off), u8 alarm_percent
  *

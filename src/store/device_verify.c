@@ -9,6 +9,7 @@
 #include "store/ledger.h"
 #include "store/left.h"
 #include "store/name.h"
+#include "store/pending.h"
 #include "store/uidl.h"
 
 /* One walk over the rows: either faults are reported, or what is wrong goes into the commit. */
@@ -88,6 +89,21 @@ look_at_options(struct walk *w, struct str key, struct str value, const char **w
 }
 
 static int
+look_at_pending(struct walk *w, struct str key, struct str value, const char **wrong)
+{
+	OWN_PENDING struct pending p = { 0 };
+	int                        r = pending_read(key, value, &p);
+
+	if (r < 0)
+		return r;
+	if (map_get(&w->ids, str_of((const char *)&p.device, sizeof(p.device))) == NULL)
+		*wrong = "no such device";
+	else if (p.left.s[p.left.n - 1].hi >= w->a->rec.next_email)
+		*wrong = "ids that are not drawn yet";
+	return 0;
+}
+
+static int
 look_at_left(struct walk *w, struct str key, struct str value, const char **wrong)
 {
 	const struct mailbox *inbox = account_box_named(w->a, INBOX);
@@ -135,6 +151,7 @@ static const struct {
 	{ 'd', "device", look_at_device },
 	{ 'h', "hidden ids", look_at_hidden },
 	{ 'o', "options of POP3", look_at_options },
+	{ 'p', "removal cut short", look_at_pending },
 	{ 'q', "removed by POP3", look_at_left },
 	{ 'U', "UIDL", look_at_uidl },
 };

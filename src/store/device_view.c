@@ -33,6 +33,9 @@ open_view(struct device_view *v)
 	v->uid_end = inbox->rec.uidnext;
 	r = rare_has(v->a, 'q');
 	v->left = r == 1;
+	if (r >= 0)
+		r = rare_has(v->a, 'p');
+	v->resuming = r == 1;
 	return r < 0 ? r : hidden_load(v->a, v->device, v->hidden);
 }
 
@@ -192,11 +195,30 @@ put_in_order(struct device_view *v)
 	v->n = n;
 }
 
+/* A removal that was cut short comes first; then the view begins anew. */
+static int
+finish_removals(struct device_view *v)
+{
+	bool done;
+	int  r = pop3_resume_part(v->a, &done);
+
+	if (r < 0 || !done)
+		return r;
+	spans_done(v->hidden);
+	r = open_view(v);
+	v->resuming = false;
+	return r;
+}
+
 int
 device_view_load(struct device_view *v, bool *ret_done)
 {
 	int r = 0;
 
+	if (v->resuming) {
+		*ret_done = false;
+		return finish_removals(v);
+	}
 	if (v->uid_at < v->uid_end)
 		r = load_inbox(v);
 	else if (v->left)

@@ -59,6 +59,7 @@ struct device_view {
 	uint32_t             uid_at, uid_end; /* of INBOX */
 	email_id             left_at;         /* of those that left it */
 	bool                 left;
+	bool                 resuming; /* a removal that a crash cut short */
 	uint32_t             n_damaged; /* whose records cannot be read: not part of it */
 };
 
@@ -86,16 +87,24 @@ struct pop3_removal {
 	uint32_t                   at;   /* where to go on */
 	uint32_t                   removed_n; /* so far */
 	uint64_t                   removed_bytes;
+	/* store's own: the row of what is left, since when it is there, and what of it is not in m */
+	uint64_t                   pending;
+	int64_t                    pending_ms;
+	const struct spans        *rest;
 };
 /*
  * Removes a part, at most POP3_REMOVE_PART messages, in one commit: they are hidden from the
  * device, those in INBOX are treated by the policy in force, counts and alarm's watch are kept, the
  * log tells of it. Those that left INBOX meanwhile are hidden, too. Visible at once, durable after
- * account_barrier. A crash between parts leaves whole parts; removing the same again is harmless.
+ * account_barrier. A removal of several parts begins with a commit that writes down all of it
+ * (store/pending.h): after a crash or an error between parts the rest is removed when the account
+ * is read anew. Removing the same again is harmless.
  * A full quota refuses nothing. E_NOT_FOUND: no such device. When there is no mailbox to move
  * to and none can be made, messages stay in INBOX.
  */
 int pop3_remove_part(struct account *, struct pop3_removal *, const struct actor *,
     bool *ret_done);
+/* A part of what was cut short; *ret_done when there is no more. device_view_load does it first. */
+int pop3_resume_part(struct account *, bool *ret_done);
 
 #endif

@@ -138,6 +138,16 @@ key_hidden(device_id id, email_id lo)
 }
 
 struct key
+key_pending(device_id id, uint64_t modseq)
+{
+	struct key k = key_kind('p');
+
+	add_be(&k, id, 4);
+	add_be(&k, modseq, 8);
+	return k;
+}
+
+struct key
 key_options(void)
 {
 	return key_kind('o');
@@ -285,18 +295,30 @@ key_read_device(struct str key, device_id *ret)
 	return 0;
 }
 
-int
-key_read_hidden(struct str key, device_id *ret, email_id *ret_lo)
+static int
+read_device_and_number(struct str key, char kind, device_id *ret, uint64_t *ret_number)
 {
-	struct unpack u = open_key(key, 'h', 13);
+	struct unpack u = open_key(key, kind, 13);
 	device_id     id = unpack_be32(&u);
-	email_id      lo = unpack_be64(&u);
+	uint64_t      number = unpack_be64(&u);
 
 	if (!unpack_ok(&u))
 		return E_CORRUPT;
 	*ret = id;
-	*ret_lo = lo;
+	*ret_number = number;
 	return 0;
+}
+
+int
+key_read_hidden(struct str key, device_id *ret, email_id *ret_lo)
+{
+	return read_device_and_number(key, 'h', ret, ret_lo);
+}
+
+int
+key_read_pending(struct str key, device_id *ret, uint64_t *ret_modseq)
+{
+	return read_device_and_number(key, 'p', ret, ret_modseq);
 }
 
 int

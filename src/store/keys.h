@@ -20,6 +20,7 @@
  *   'k' number:1                  the name of a keyword, as first written
  *   'm' mailbox:4 uid:4           message_record: flags, dates, size, blob; small, for scans
  *   'o'                           options_record: what a POP3 deletion means, the alarm
+ *   'p' device:4 modseq:8         removal_record: what a QUIT of many messages has still to remove
  *   'q' email:8                   left_record: it left INBOX by a POP3 policy, and may be read by
  *                                 other devices; goes when that is over
  *   't' hash:16                   thread_record: which thread a Message-ID belongs to
@@ -67,6 +68,7 @@ struct key key_thread(const struct msgid_hash *);
 struct key key_expunged(int64_t when_ms, email_id);
 struct key key_device(device_id);
 struct key key_hidden(device_id, email_id lo);
+struct key key_pending(device_id, uint64_t modseq);
 struct key key_options(void);
 struct key key_left(email_id);
 struct key key_uidl(email_id);
@@ -90,6 +92,7 @@ int key_read_subscription(struct str key, struct str *ret_name);
 int key_read_thread(struct str key, struct msgid_hash *ret);
 int key_read_device(struct str key, device_id *ret);
 int key_read_hidden(struct str key, device_id *ret, email_id *ret_lo);
+int key_read_pending(struct str key, device_id *ret, uint64_t *ret_modseq);
 int key_read_left(struct str key, email_id *ret);
 int key_read_uidl(struct str key, email_id *ret);
 

@@ -353,7 +353,7 @@ enum { RARE_UNKNOWN, RARE_NONE, RARE_SOME };
 static unsigned char *
 rare_of(struct account *a, char kind)
 {
-	return &a->rare[kind == 'q' ? 0 : 1];
+	return &a->rare[kind == 'q' ? 0 : kind == 'p' ? 1 : 2];
 }
 
 int

@@ -255,6 +255,7 @@ account_load(struct account *a)
 	if (r < 0)
 		return r;
 	atomic_store_explicit(&a->modseq, version, memory_order_release);
+	a->load_modseq = version;
 	a->gap = a->generation != a->store->first_generation ? MODSEQ_GAP : 0;
 	uidl_changed(a);
 	a->load = atomic_fetch_add(&a->store->loads, 1) + 1;

@@ -1,11 +1,13 @@
 /* What a POP3 device removes: a part of QUIT. */
 #include "base/error.h"
+#include "base/mem.h"
 #include "store/device_view.h"
 #include "store/expunge.h"
 #include "store/hidden.h"
 #include "store/ledger.h"
 #include "store/left.h"
 #include "store/name.h"
+#include "store/pending.h"
 
 /* One part while it is built. */
 struct part {
@@ -192,8 +194,11 @@ count(struct part *p, const struct pop3_removal *before)
 	struct device_alarm *watch = &p->d->rec.watch;
 	uint64_t             inbox_n = watch->removed_n + p->inbox->rec.messages;
 
-	use->removed_n += p->so_far.removed_n - before->removed_n;
-	use->removed_bytes += p->so_far.removed_bytes - before->removed_bytes;
+	/* One of several parts was counted when it was written down. */
+	if (before->pending == 0) {
+		use->removed_n += p->so_far.removed_n - before->removed_n;
+		use->removed_bytes += p->so_far.removed_bytes - before->removed_bytes;
+	}
 	if (watch->since_ms == 0)
 		return;
 	/* What came since the watch began is a part of the Inbox, too. */
@@ -217,24 +222,64 @@ fill(struct part *p)
 	return r;
 }
 
+/* What is still to be removed. */
+static int
+find_left(const struct pop3_removal *rm, struct spans *ret)
+{
+	int r = 0;
+
+	for (uint32_t i = rm->at; r == 0 && i < rm->n; i++)
+		if ((rm->m[i].marks & rm->mark) != 0)
+			r = spans_add(ret, rm->m[i].email, rm->m[i].email);
+	for (size_t i = 0; r == 0 && rm->rest != NULL && i < rm->rest->n; i++)
+		r = spans_add(ret, rm->rest->s[i].lo, rm->rest->s[i].hi);
+	return r;
+}
+
+static int
+put_left(struct edit *e, const struct pop3_removal *rm)
+{
+	OWN_SPANS struct spans left = { 0 };
+	const struct pending   p = {
+		.device = rm->device,
+		.modseq = rm->pending,
+		.when_ms = rm->pending_ms,
+		.actor = *e->actor,
+	};
+	int r = rm->pending != 0 ? find_left(rm, &left) : 0;
+
+	if (r == 0 && rm->pending != 0)
+		pending_put(e, &p, &left);
+	return r;
+}
+
+static int
+commit_device(struct edit *e, struct device *d, const struct device_record *before)
+{
+	int r;
+
+	ledger_put(e, d);
+	r = edit_commit(e, EDIT_DURABLE);
+	/* After a conflict the ledger is another one. */
+	if (r < 0 && r != E_CONFLICT)
+		d->rec = *before;
+	else if (r == 0)
+		d->unsaved = false;
+	return r;
+}
+
 static int
 commit(struct part *p, struct pop3_removal *rm)
 {
 	const struct device_record before = p->d->rec;
-	struct device             *d = p->d;
-	int                        r = hidden_add(p->e, d->id, &p->hide);
+	int r = p->hide.n != 0 ? hidden_add(p->e, p->d->id, &p->hide) : 0;
 
+	if (r == 0)
+		r = put_left(p->e, &p->so_far);
 	if (r < 0)
 		return r;
 	count(p, rm);
-	ledger_put(p->e, d);
-	r = edit_commit(p->e, EDIT_DURABLE);
-	/* After a conflict the ledger is another one. */
-	if (r < 0 && r != E_CONFLICT)
-		d->rec = before;
-	else if (r == 0)
-		d->unsaved = false;
-	return r;
+	return commit_device(p->e, p->d, &before);
 }
 
 static int
@@ -260,16 +305,15 @@ begin(struct part *p, mailbox_id target, const struct pop3_removal *rm, struct a
 	return 0;
 }
 
+/* With the lock held. */
 static int
-remove_part(struct account *a, mailbox_id target, struct pop3_removal *rm,
+remove_some(struct account *a, mailbox_id target, struct pop3_removal *rm,
     const struct actor *actor)
 {
 	OWN_EDIT struct edit e = { 0 };
 	struct part          p = { .e = &e };
-	int                  r;
+	int                  r = begin(&p, target, rm, a);
 
-	ACCOUNT_SCOPE(a);
-	r = begin(&p, target, rm, a);
 	if (r < 0)
 		return r;
 	edit_begin(&e, a, actor);
@@ -279,11 +323,74 @@ remove_part(struct account *a, mailbox_id target, struct pop3_removal *rm,
 		e.way = CHANGE_BY_MOVE;
 	}
 	r = fill(&p);
-	if (r == 0 && p.hide.n != 0)
+	if (r == 0 && (p.hide.n != 0 || rm->pending != 0))
 		r = commit(&p, rm);
 	spans_done(&p.hide);
 	if (r == 0)
 		*rm = p.so_far;
+	return r;
+}
+
+static int
+remove_part(struct account *a, mailbox_id target, struct pop3_removal *rm,
+    const struct actor *actor)
+{
+	ACCOUNT_SCOPE(a);
+	return remove_some(a, target, rm, actor);
+}
+
+/* --- several parts --- */
+
+static bool
+is_long(const struct pop3_removal *rm)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < rm->n && n <= POP3_REMOVE_PART; i++)
+		n += (rm->m[i].marks & rm->mark) != 0;
+	return n > POP3_REMOVE_PART;
+}
+
+static void
+count_all(const struct pop3_removal *rm, struct device_use *use)
+{
+	for (uint32_t i = 0; i < rm->n; i++)
+		if ((rm->m[i].marks & rm->mark) != 0) {
+			use->removed_n++;
+			use->removed_bytes += rm->m[i].size;
+		}
+}
+
+/* From this commit on all of it is removed, whatever happens. */
+static int
+write_down(struct account *a, struct pop3_removal *rm, const struct actor *actor)
+{
+	OWN_EDIT struct edit e = { 0 };
+	struct pop3_removal  all = *rm;
+	struct device_record before;
+	struct device       *d;
+	int                  r;
+
+	ACCOUNT_SCOPE(a);
+	r = account_ready(a);
+	if (r == 0)
+		r = ledger_need(a);
+	if (r < 0)
+		return r;
+	d = ledger_find(a, rm->device);
+	if (d == NULL)
+		return E_NOT_FOUND;
+	before = d->rec;
+	edit_begin(&e, a, actor);
+	all.pending = e.modseq;
+	all.pending_ms = e.now_ms;
+	r = put_left(&e, &all);
+	if (r < 0)
+		return r;
+	count_all(rm, ledger_use(d, ACTOR_POP3));
+	r = commit_device(&e, d, &before);
+	if (r == 0)
+		*rm = all;
 	return r;
 }
 
@@ -297,9 +404,109 @@ pop3_remove_part(struct account *a, struct pop3_removal *rm, const struct actor 
 
 	if (r == 0)
 		r = find_target(a, policy, actor, &target);
+	if (r == 0 && rm->at == 0 && rm->pending == 0 && is_long(rm))
+		r = write_down(a, rm, actor);
 	if (r == 0)
 		r = remove_part(a, target, rm, actor);
 	if (r == 0)
 		*ret_done = rm->at == rm->n;
+	return r;
+}
+
+/* --- what was cut short --- */
+
+/* The first messages of it; its spans are the rest then. */
+static uint32_t
+take_some(struct pending *p, struct view_message *m)
+{
+	uint32_t n = 0;
+	size_t   i = 0;
+
+	while (i < p->left.n && n < POP3_REMOVE_PART) {
+		m[n++] = (struct view_message){ .email = p->left.s[i].lo, .marks = 1 };
+		if (p->left.s[i].lo++ == p->left.s[i].hi)
+			i++;
+	}
+	p->left.n -= i;
+	memmove(p->left.s, p->left.s + i, p->left.n * sizeof(*p->left.s));
+	return n;
+}
+
+static int
+drop(struct account *a, const struct pending *p)
+{
+	static const struct spans nothing;
+	OWN_EDIT struct edit      e = { 0 };
+
+	edit_begin(&e, a, &ACTOR_NOBODY);
+	pending_put(&e, p, &nothing);
+	return edit_commit(&e, EDIT_LAZY);
+}
+
+/* Whose is the first one? 1, 0 when there is none, or an error. */
+static int
+find_cut_short(struct account *a, device_id *ret)
+{
+	OWN_PENDING struct pending p = { 0 };
+	int                        r;
+
+	ACCOUNT_SCOPE(a);
+	r = account_ready(a);
+	if (r == 0)
+		r = ledger_need(a);
+	while (r >= 0 && (r = pending_first(a, &p)) == 1 && ledger_find(a, p.device) == NULL) {
+		r = drop(a, &p);
+		pending_done(&p);
+	}
+	*ret = p.device;
+	return r;
+}
+
+/* Another session may have done it by now. */
+static int
+resume(struct account *a, device_id device, mailbox_id target, struct view_message *m)
+{
+	OWN_PENDING struct pending p = { 0 };
+	struct pop3_removal        rm = { .device = device, .m = m, .mark = 1 };
+	int                        r;
+
+	ACCOUNT_SCOPE(a);
+	r = account_ready(a);
+	if (r == 0)
+		r = ledger_need(a);
+	if (r == 0)
+		r = pending_first(a, &p);
+	if (r != 1 || p.device != device)
+		return r < 0 ? r : 0;
+	rm.n = take_some(&p, m);
+	rm.pending = p.modseq;
+	rm.pending_ms = p.when_ms;
+	rm.rest = &p.left;
+	return remove_some(a, target, &rm, &p.actor);
+}
+
+int
+pop3_resume_part(struct account *a, bool *ret_done)
+{
+	const struct actor   actor = { .protocol = ACTOR_POP3 };
+	struct view_message *m;
+	enum pop3_policy     policy;
+	mailbox_id           target;
+	device_id            device;
+	int                  r = find_cut_short(a, &device);
+
+	*ret_done = r == 0;
+	if (r <= 0)
+		return r;
+	r = device_policy(a, device, &policy);
+	if (r == 0)
+		r = find_target(a, policy, &actor, &target);
+	if (r < 0)
+		return r;
+	m = mem_alloc(POP3_REMOVE_PART * sizeof(*m));
+	if (m == NULL)
+		return E_NOMEM;
+	r = resume(a, device, target, m);
+	mem_free(m);
 	return r;
 }

@@ -32,6 +32,7 @@ struct store {
 	struct kv           *kv;
 	struct store_options options;
 	uint64_t             first_generation;
+	int64_t              opened_ms; /* clock_real_ms */
 	struct lock          table_lock;
 	struct map           accounts; /* by id (8 bytes) */
 	struct list          idle;     /* accounts without handles, the longest idle first */
@@ -63,6 +64,7 @@ struct account {
 	struct lock           lock;
 	bool                  loaded;
 	uint64_t              load;    /* which one of the store it was */
+	uint64_t              load_modseq; /* of the last commit then */
 	atomic_bool           removed;
 	struct account_record rec;
 	struct mailbox      **boxes; /* ascending by id */
@@ -77,7 +79,7 @@ struct account {
 	struct recent        *recent; /* NULL: nobody read its log */
 	struct ledger        *ledger; /* NULL: nobody asked for its devices */
 	_Atomic int64_t       unsaved_ms; /* since when there is something to save in it; 0: none */
-	unsigned char         rare[2]; /* ledger.c */
+	unsigned char         rare[3]; /* ledger.c */
 	uint64_t              uidl_stamp; /* changes with its UIDLs; carry.c */
 
 	struct lock watch_lock;

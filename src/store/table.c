@@ -1,4 +1,5 @@
 /* The store and its table of open accounts. */
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/pack.h"
@@ -86,6 +87,7 @@ store_open(struct kv *kv, const struct store_options *options, struct buf *detai
 	if (store->options.mailboxes_max == 0)
 		store->options.mailboxes_max = MAILBOXES_MAX;
 	store->first_generation = kv_generation(store->kv);
+	store->opened_ms = clock_real_ms();
 	lock_init(&store->table_lock, LOCK_STORE_TABLE);
 	map_init(&store->accounts);
 	list_init(&store->idle);

@@ -1,9 +1,11 @@
 /* Housekeeping: what time does to a store. */
 #include "base/clock.h"
 #include "base/error.h"
+#include "store/device_view.h"
 #include "store/expunge.h"
 #include "store/ledger.h"
 #include "store/left.h"
+#include "store/pending.h"
 #include "store/text_rows.h"
 
 enum {
@@ -25,6 +27,7 @@ struct budget {
 struct chores {
 	bool removing;
 	bool dying;
+	bool resume;
 	bool purge;
 	bool trim;
 	bool text;
@@ -96,6 +99,22 @@ look_at_expunged(struct store *store, struct kv_part part, int64_t before_ms, bo
 	return r == E_NOT_FOUND ? 0 : r;
 }
 
+/* A QUIT that the end of a process has cut short. */
+static int
+look_at_removals(struct store *store, struct kv_part part, bool *ret)
+{
+	OWN_BUF struct buf         key = BUF_INIT(64), value = BUF_INIT(KV_VALUE_MAX);
+	OWN_PENDING struct pending p = { 0 };
+	int                        r = first_row(store, part, 'p', &key, &value);
+
+	if (r == 0)
+		r = pending_read(buf_view(&key), buf_view(&value), &p);
+	if (r == 0)
+		*ret = p.when_ms < store->opened_ms;
+	/* What is damaged is for check and repair. */
+	return r == E_NOMEM || r == E_IO ? r : 0;
+}
+
 /* Most accounts have nothing to do: this opens none. */
 static int
 look(struct store *store, account_id id, int64_t before_ms, struct chores *ret)
@@ -115,7 +134,9 @@ look(struct store *store, account_id id, int64_t before_ms, struct chores *ret)
 	chores.removing = rec.state == ACCOUNT_REMOVING;
 	if (rec.state == ACCOUNT_LIVE) {
 		chores.dying = rec.n_dying != 0;
-		r = look_at_expunged(store, part, before_ms, &chores.purge);
+		r = look_at_removals(store, part, &chores.resume);
+		if (r == 0)
+			r = look_at_expunged(store, part, before_ms, &chores.purge);
 		if (r == 0)
 			r = look_at_log(store, part, before_ms, &chores.trim);
 		if (r == 0)
@@ -191,6 +212,8 @@ do_chore(struct account *a, const struct chores *chores, int64_t before_ms, bool
 
 	if (chores->dying)
 		return bury_part(a, find_dying(a), &ACTOR_NOBODY, ret_done);
+	if (chores->resume)
+		return pop3_resume_part(a, ret_done);
 	if (chores->purge)
 		return purge_part(a, before_ms, ret_done);
 	/* The log has an entry of the time of each removal. */
@@ -227,7 +250,8 @@ tend_account(struct store *store, account_id id, int64_t before_ms, struct budge
 
 		if (r < 0)
 			return r;
-		if (!(chores.removing || chores.dying || chores.purge || chores.trim))
+		if (!(chores.removing || chores.dying || chores.resume || chores.purge ||
+		        chores.trim))
 			return chores.text ? make_texts(store, id, budget) : 0;
 		if (!chores.removing)
 			r = account_open(store, id, &a);

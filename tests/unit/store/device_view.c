@@ -316,7 +316,8 @@ test_parts(void **state)
 	rm = (struct pop3_removal){ .device = v.device, .m = v.m, .n = v.n, .mark = 1 };
 	modseq = account_modseq(e->a);
 	assert_ok(pop3_remove_part(e->a, &rm, &actor, &done));
-	assert_int_equal(account_modseq(e->a), modseq + 1);
+	/* What is to be removed is written down first. */
+	assert_int_equal(account_modseq(e->a), modseq + 2);
 	assert_false(done);
 	assert_int_equal(rm.removed_n, 1000);
 	assert_int_equal(status(e, trash).messages, 1000);
@@ -341,6 +342,108 @@ test_parts(void **state)
 	removes(e, "phone", "1:2500");
 	assert_string_equal(sees(e, "phone"), "");
 	env_verify(e);
+}
+
+/* --- a removal that is cut short --- */
+
+static uint64_t
+removed_n(struct env *e, const char *name)
+{
+	OWN_ARENA struct arena arena = ARENA_INIT(1 << 20);
+	struct device_info    *info;
+	const device_id        id = login(e, name);
+	size_t                 n;
+
+	assert_ok(device_list(e->a, &arena, &info, &n));
+	for (size_t i = 0; i < n; i++)
+		if (info[i].id == id)
+			return info[i].use[ACTOR_POP3].removed_n;
+	return 0;
+}
+
+enum { MANY = 3500 };
+
+/* All but every 1,000th of MANY, and the process ends after so many parts. */
+static void
+cut_short(struct env *e, unsigned parts)
+{
+	const struct actor  actor = pop3("phone");
+	struct device_view  v;
+	struct pop3_removal rm;
+	bool                done = false;
+
+	put_some(e, MANY);
+	v = view(e, "phone");
+	for (uint32_t i = 0; i < v.n; i++)
+		v.m[i].marks = i % 1000 != 999;
+	rm = (struct pop3_removal){ .device = v.device, .m = v.m, .n = v.n, .mark = 1 };
+	while (parts-- > 0)
+		assert_ok(pop3_remove_part(e->a, &rm, &actor, &done));
+	assert_false(done);
+	device_view_done(&v);
+	assert_ok(account_barrier(e->a));
+	if (e->dir[0] == '\0')
+		env_crash(e);
+	else
+		env_restart(e);
+}
+
+/* Whoever reads the mail next finds all of it removed, and counted once. */
+static void
+test_cut_short(void **state)
+{
+	struct env *e = *state;
+
+	cut_short(e, 2);
+	assert_int_equal(status(e, e->inbox).messages, MANY - 2000);
+	env_verify(e);
+	assert_string_equal(sees(e, "phone"), "1000 2000 3000");
+	assert_string_equal(uids_in(e, e->inbox), "1000,2000,3000");
+	assert_int_equal(status(e, box(e, "Trash")).messages, MANY - 3);
+	assert_int_equal(removed_n(e, "phone"), MANY - 3);
+	env_verify(e);
+	/* Nothing is left to be done, and nothing is done twice. */
+	assert_int_equal(removes(e, "phone", "1000"), 1);
+	assert_int_equal(removed_n(e, "phone"), MANY - 2);
+	env_verify(e);
+}
+
+/* Also where no POP3 program comes. */
+static void
+test_cut_short_and_tended(void **state)
+{
+	struct env *e = *state;
+
+	cut_short(e, 1);
+	for (unsigned i = 0; i < 5; i++)
+		assert_ok(store_tend(e->store));
+	assert_string_equal(uids_in(e, e->inbox), "1000,2000,3000");
+	assert_int_equal(removed_n(e, "phone"), MANY - 3);
+	env_verify(e);
+}
+
+/* The rows of sessions that are still at work are theirs. */
+static void
+test_not_cut_short(void **state)
+{
+	const struct actor  actor = pop3("phone");
+	struct env         *e = *state;
+	struct device_view  v;
+	struct pop3_removal rm;
+	bool                done = false;
+
+	put_some(e, MANY);
+	v = view(e, "phone");
+	for (uint32_t i = 0; i < v.n; i++)
+		v.m[i].marks = 1;
+	rm = (struct pop3_removal){ .device = v.device, .m = v.m, .n = v.n, .mark = 1 };
+	assert_ok(pop3_remove_part(e->a, &rm, &actor, &done));
+	assert_ok(store_tend(e->store));
+	device_view_done(&v);
+	v = view(e, "phone");
+	assert_int_equal(v.n, MANY - 1000);
+	assert_int_equal(status(e, e->inbox).messages, MANY - 1000);
+	device_view_done(&v);
 }
 
 /* Somebody deleted the trash: it is made again. Where none can be made, mail stays. */
@@ -559,6 +662,10 @@ main(void)
 		ON_MEM(test_hundred_days),
 		ON_MEM(test_parts),
 		ON_ROCKS(test_parts),
+		ON_MEM(test_cut_short),
+		ON_ROCKS(test_cut_short),
+		ON_MEM(test_cut_short_and_tended),
+		ON_MEM(test_not_cut_short),
 		ON_MEM(test_no_trash),
 		ON_MEM(test_alarm),
 		ON_MEM(test_alarms_of_a_day),
