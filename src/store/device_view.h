@@ -87,7 +87,7 @@ struct pop3_removal {
 	uint32_t                   at;   /* where to go on */
 	uint32_t                   removed_n; /* so far */
 	uint64_t                   removed_bytes;
-	/* store's own: the row of what is left, since when it is there, and what of it is not in m */
+	/* store's own: the row of what is left, since when it is there, what of it is not in m */
 	uint64_t                   pending;
 	int64_t                    pending_ms;
 	const struct spans        *rest;

@@ -55,8 +55,8 @@ int  ledger_save_old(struct store *);
 /* What a device may be called: cut, at a whole character. */
 struct str device_name(struct str);
 
-/* Does the account have rows of this rare kind ('q', 'p' or 'U')? 1 or 0; looked up once. Who puts the
- * first one says so before the commit. */
+/* Does the account have rows of this rare kind ('q', 'p' or 'U')? 1 or 0; looked up once. Who puts
+ * the first one says so before the commit. */
 int  rare_has(struct account *, char kind);
 void rare_put(struct account *, char kind);
 

@@ -82,7 +82,8 @@ pending_first(struct account *a, struct pending *ret)
 
 	*ret = (struct pending){ .value = BUF_INIT(KV_VALUE_MAX) };
 	if (r == 1)
-		r = kv_scan(a->store->kv, account_part(a), key_str(&from), key_str(&to), false, &it);
+		r = kv_scan(
+		    a->store->kv, account_part(a), key_str(&from), key_str(&to), false, &it);
 	while (r >= 0 && it != NULL && (r = kv_iter_next(it, &k, &v)) > 0) {
 		buf_reset(&ret->value);
 		buf_str(&ret->value, v);
