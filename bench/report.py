@@ -71,6 +71,21 @@ def mark_words(result, key):
     return ""
 
 
+def rounded(value):
+    """Six digits are more than any measurement has."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: rounded(inner) for key, inner in value.items()}
+    return [rounded(inner) for inner in value] if isinstance(value, list) else value
+
+
+def file_text(data):
+    """JSON with one line for each object that holds no other."""
+    text = json.dumps(rounded(data), indent=1)
+    return re.sub(r"\{[^{}\[\]]*\}", lambda leaf: " ".join(leaf.group().split()), text) + "\n"
+
+
 class Results:
     """Adds up what a run finds. `path` is the machine-readable file, written at the end."""
 
@@ -110,7 +125,7 @@ class Results:
         return any(server.get("failed") for server in ours)
 
     def write(self):
-        self.path.write_text(json.dumps(self.data, indent=1) + "\n")
+        self.path.write_text(file_text(self.data))
         print(f"the results are in {self.path}", file=sys.stderr)
 
     def publish(self, docs):
@@ -118,7 +133,7 @@ class Results:
         kept = docs / "benchmarks" / "results.json"
         kept.parent.mkdir(exist_ok=True)
         data = merge(json.loads(kept.read_text()) if kept.exists() else {}, self.data)
-        kept.write_text(json.dumps(data, indent=1) + "\n")
+        kept.write_text(file_text(data))
         for name, picture in plot.pictures(data).items():
             (kept.parent / name).write_text(picture)
         page = docs / "BENCHMARKS.md"
