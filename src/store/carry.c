@@ -192,9 +192,7 @@ carry_unhide(struct account *a, email_id email, const struct actor *actor)
 	int                  r;
 
 	ACCOUNT_SCOPE(a);
-	r = account_ready(a);
-	if (r == 0)
-		r = ledger_need(a);
+	r = ledger_ready(a);
 	if (r < 0)
 		return r;
 	edit_begin(&e, a, actor);

@@ -7,20 +7,11 @@
 #include "store/ledger.h"
 #include "store/name.h"
 
-/* The usual beginning: the account is ready, its ledger is there. */
-static int
-ready(struct account *a)
-{
-	int r = account_ready(a);
-
-	return r < 0 ? r : ledger_need(a);
-}
-
 static int
 find(struct account *a, device_id id, struct device **ret)
 {
 	struct device *d;
-	int            r = ready(a);
+	int            r = ledger_ready(a);
 
 	if (r < 0)
 		return r;
@@ -166,7 +157,7 @@ device_seen(struct account *a, const struct actor *actor, device_id *ret)
 	int                  r;
 
 	ACCOUNT_SCOPE(a);
-	r = ready(a);
+	r = ledger_ready(a);
 	if (r < 0)
 		return r;
 	edit_begin(&e, a, actor);
@@ -253,7 +244,7 @@ device_list(struct account *a, struct arena *arena, struct device_info **ret, si
 	int                 r;
 
 	ACCOUNT_SCOPE(a);
-	r = ready(a);
+	r = ledger_ready(a);
 	if (r < 0)
 		return r;
 	n = a->ledger->n;
@@ -276,7 +267,7 @@ device_find(struct account *a, struct str name, device_id *ret)
 	int            r;
 
 	ACCOUNT_SCOPE(a);
-	r = ready(a);
+	r = ledger_ready(a);
 	if (r < 0)
 		return r;
 	d = ledger_named(a, name);
@@ -293,7 +284,7 @@ device_last_seen(struct account *a, const struct actor *actor, int64_t *ret_ms)
 	int            r;
 
 	ACCOUNT_SCOPE(a);
-	r = ready(a);
+	r = ledger_ready(a);
 	if (r < 0)
 		return r;
 	d = ledger_named(a, device_name(actor->device));
@@ -309,7 +300,7 @@ pop3_options_get(struct account *a, struct pop3_options *ret)
 	int r;
 
 	ACCOUNT_SCOPE(a);
-	r = ready(a);
+	r = ledger_ready(a);
 	if (r == 0)
 		*ret = a->ledger->options;
 	return r;
@@ -325,7 +316,7 @@ pop3_options_set(struct account *a, const struct pop3_options *options, const st
 	if (options->policy > POP3_DELETE || options->alarm_percent > 100)
 		return E_PARAM;
 	ACCOUNT_SCOPE(a);
-	r = ready(a);
+	r = ledger_ready(a);
 	if (r < 0)
 		return r;
 	edit_begin(&e, a, actor);
@@ -384,7 +375,7 @@ device_policy(struct account *a, device_id id, enum pop3_policy *ret)
 	int            r;
 
 	ACCOUNT_SCOPE(a);
-	r = id != 0 ? find(a, id, &d) : ready(a);
+	r = id != 0 ? find(a, id, &d) : ledger_ready(a);
 	if (r == 0)
 		*ret = ledger_policy(a, d);
 	return r;
@@ -471,7 +462,7 @@ device_put(struct account *a, const struct device_info *info, const struct actor
 	if (info->policy > POP3_DELETE)
 		return E_PARAM;
 	ACCOUNT_SCOPE(a);
-	r = ready(a);
+	r = ledger_ready(a);
 	if (r < 0)
 		return r;
 	d = ledger_named(a, device_name(info->name));

@@ -19,9 +19,7 @@ open_view(struct device_view *v)
 	int             r;
 
 	ACCOUNT_SCOPE(v->a);
-	r = account_ready(v->a);
-	if (r == 0)
-		r = ledger_need(v->a);
+	r = ledger_ready(v->a);
 	if (r < 0)
 		return r;
 	inbox = account_box_named(v->a, INBOX);

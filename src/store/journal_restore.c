@@ -303,9 +303,7 @@ journal_restore_part(struct account *a, struct journal_restore *r, const struct 
 	int                err;
 
 	ACCOUNT_SCOPE(a);
-	err = account_ready(a);
-	if (err == 0)
-		err = ledger_need(a);
+	err = ledger_ready(a);
 	if (err == 0 && r->at == 0)
 		err = journal_seek(a, r->since_ms, &r->at);
 	if (err == 0)

@@ -181,6 +181,14 @@ ledger_need(struct account *a)
 	return 0;
 }
 
+int
+ledger_ready(struct account *a)
+{
+	int r = account_ready(a);
+
+	return r < 0 ? r : ledger_need(a);
+}
+
 struct device *
 ledger_find(const struct account *a, device_id id)
 {

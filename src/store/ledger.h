@@ -28,6 +28,8 @@ struct ledger {
 
 /* Reads it if it is not there; a call of an account that is ready. */
 int  ledger_need(struct account *);
+/* account_ready and ledger_need: the beginning of a call about devices. */
+int  ledger_ready(struct account *);
 void ledger_drop(struct account *);
 /* NULL: there is none. */
 struct device *ledger_find(const struct account *, device_id);

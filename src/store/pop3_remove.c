@@ -286,10 +286,8 @@ static int
 begin(struct part *p, mailbox_id target, const struct pop3_removal *rm, struct account *a)
 {
 	struct mailbox *to = NULL;
-	int             r = account_ready(a);
+	int             r = ledger_ready(a);
 
-	if (r == 0)
-		r = ledger_need(a);
 	if (r < 0)
 		return r;
 	p->so_far = *rm;
@@ -372,9 +370,7 @@ write_down(struct account *a, struct pop3_removal *rm, const struct actor *actor
 	int                  r;
 
 	ACCOUNT_SCOPE(a);
-	r = account_ready(a);
-	if (r == 0)
-		r = ledger_need(a);
+	r = ledger_ready(a);
 	if (r < 0)
 		return r;
 	d = ledger_find(a, rm->device);
@@ -451,9 +447,7 @@ find_cut_short(struct account *a, device_id *ret)
 	int                        r;
 
 	ACCOUNT_SCOPE(a);
-	r = account_ready(a);
-	if (r == 0)
-		r = ledger_need(a);
+	r = ledger_ready(a);
 	while (r >= 0 && (r = pending_first(a, &p)) == 1 && ledger_find(a, p.device) == NULL) {
 		r = drop(a, &p);
 		pending_done(&p);
@@ -471,9 +465,7 @@ resume(struct account *a, device_id device, mailbox_id target, struct view_messa
 	int                        r;
 
 	ACCOUNT_SCOPE(a);
-	r = account_ready(a);
-	if (r == 0)
-		r = ledger_need(a);
+	r = ledger_ready(a);
 	if (r == 0)
 		r = pending_first(a, &p);
 	if (r != 1 || p.device != device)
